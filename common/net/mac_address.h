@@ -1,0 +1,31 @@
+// An Ethernet address.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace flyover {
+
+struct MacAddress {
+  std::array<uint8_t, 6> bytes{};
+
+  constexpr bool operator==(const MacAddress&) const = default;
+  constexpr auto operator<=>(const MacAddress&) const = default;
+
+  // The group bit: multicast and broadcast.
+  constexpr bool IsMulticast() const { return (bytes[0] & 1) != 0; }
+  constexpr bool IsBroadcast() const { return *this == Broadcast(); }
+  constexpr bool IsZero() const { return *this == MacAddress{}; }
+  static constexpr MacAddress Broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
+
+  // "02:00:00:00:00:0c"; six pairs of hexadecimal digits, nothing else.
+  static std::optional<MacAddress> Parse(std::string_view text);
+  std::string ToString() const;
+};
+static_assert(sizeof(MacAddress) == 6);
+
+}  // namespace flyover

@@ -1,0 +1,72 @@
+// What the document says of the balancer, after validation. Plain values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/net/ip_address.h"
+
+namespace flyover::lb {
+
+enum class Protocol : uint8_t { kTcp = 6, kUdp = 17 };
+enum class ForwardMode : uint8_t { kL2dsr, kIpip };
+
+struct BackendConfig {
+  std::string name;
+  IpAddress address;  // identifies the backend: two entries with one address are one backend
+  uint16_t weight = 100;  // 0 drains: known, keeps its connections, gets no new ones
+  bool operator==(const BackendConfig&) const = default;
+};
+
+struct HealthConfig {
+  enum class Kind : uint8_t { kNone, kTcp, kHttp };
+  Kind kind = Kind::kNone;
+  std::optional<uint16_t> port;  // default: the service's port
+  std::string path = "/";        // HTTP: request target
+  std::string host;              // HTTP: Host header; empty: the backend's address
+  uint16_t expect = 200;         // HTTP: status
+  std::chrono::milliseconds interval{2000};
+  std::chrono::milliseconds timeout{1000};
+  uint16_t fall = 3;  // failures in a row until down
+  uint16_t rise = 2;  // successes in a row until up
+  bool operator==(const HealthConfig&) const = default;
+};
+
+// Outer source addresses of tunnelled packets; one per family that is used.
+struct TunnelSource {
+  std::optional<Ipv4Address> ipv4;
+  std::optional<Ipv6Address> ipv6;
+  bool operator==(const TunnelSource&) const = default;
+};
+
+struct ServiceConfig {
+  std::string name;
+  std::vector<IpAddress> vips;
+  Protocol protocol = Protocol::kTcp;
+  uint16_t port = 0;
+  ForwardMode forward = ForwardMode::kIpip;
+  TunnelSource source;
+  std::vector<BackendConfig> backends;
+  HealthConfig health;
+  bool operator==(const ServiceConfig&) const = default;
+};
+
+struct ConnectionConfig {
+  uint32_t capacity = 1'048'576;  // flows, over all lcores
+  std::chrono::seconds tcp_timeout{300};
+  std::chrono::seconds udp_timeout{30};
+  bool operator==(const ConnectionConfig&) const = default;
+};
+
+struct LbConfig {
+  uint64_t seed = 0;  // two boxes with the same seed and services build the same tables
+  ConnectionConfig connections;
+  std::string health_namespace;  // network namespace probes are sent from; empty: the daemon's own
+  std::vector<ServiceConfig> services;
+  bool operator==(const LbConfig&) const = default;
+};
+
+}  // namespace flyover::lb
