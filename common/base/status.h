@@ -9,13 +9,13 @@ namespace flyover {
 
 enum class StatusCode {
   kOk,
-  kInvalidArgument,     // the caller's value is wrong; the message says what is accepted
+  kInvalidArgument,  // the caller's value is wrong; the message says what is accepted
   kNotFound,
   kAlreadyExists,
   kFailedPrecondition,  // right request, wrong state
   kResourceExhausted,   // a table, pool or quota is full
   kPermissionDenied,
-  kUnavailable,         // may work later
+  kUnavailable,  // may work later
   kInternal,
 };
 
@@ -41,8 +41,8 @@ Status ErrnoStatus(StatusCode code, const std::string& what, int error);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}             // NOLINT(google-explicit-constructor)
-  Result(Status status) : status_(std::move(status)) {}     // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
+  Result(Status status) : status_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return value_.has_value(); }
   const Status& status() const { return status_; }

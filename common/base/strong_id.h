@@ -1,4 +1,5 @@
-// Integers that cannot be swapped: PortIndex and LcoreIndex are different types although both count from 0.
+// Integers that cannot be swapped: PortIndex and LcoreIndex are different types although both count
+// from 0.
 #pragma once
 
 #include <compare>

@@ -2,8 +2,10 @@
 //
 // Invariants
 //  1. pkt[i] and meta[i] belong together; a stage never reorders them, it passes lists of indices.
-//  2. Every index that a stage is given appears in exactly one of its out-lists, or was dropped, punted or held.
-//  3. After common/datapath's Normalize, the first segment holds the first min(pkt_len, kContiguous) bytes, is
+//  2. Every index that a stage is given appears in exactly one of its out-lists, or was dropped,
+//  punted or held.
+//  3. After common/datapath's Normalize, the first segment holds the first min(pkt_len,
+//  kContiguous) bytes, is
 //     owned by nobody else, and may be written.
 #pragma once
 
@@ -32,29 +34,32 @@ enum PacketFlag : uint16_t {
   kIcmpError = 1 << 5,      // is an ICMP error: none may be sent about it
   kL4Valid = 1 << 6,        // l4_offset points at a whole TCP, UDP or ICMP header
   kVip = 1 << 7,            // destination is a VIP
-  kOnLinkOnly = 1 << 8,     // L2-DSR: the looked-up address must be a neighbour; IP bytes stay untouched
-  kBroken = 1 << 9,         // no ICMP error may answer it (RFC 1812 4.3.2.7)
-  kIpOptions = 1 << 10,     // IPv4 options or an IPv6 hop-by-hop header present
+  kOnLinkOnly =
+      1 << 8,        // L2-DSR: the looked-up address must be a neighbour; IP bytes stay untouched
+  kBroken = 1 << 9,  // no ICMP error may answer it (RFC 1812 4.3.2.7)
+  kIpOptions = 1 << 10,  // IPv4 options or an IPv6 hop-by-hop header present
   kRouterAlert = 1 << 11,
 };
 
 // One cache line. Offsets count from the start of packet data (rte_pktmbuf_mtod).
 struct alignas(64) PacketMeta {
-  uint64_t flow_hash;      // keyed; 5-tuple, or 3-tuple for fragments (RFC 2992); IPv6: with the flow label
-  std::array<uint8_t, 16> lookup;  // FIB key, network order; usually the destination, L2-DSR: the backend
-  uint32_t group;          // GroupId after fib_lookup
-  uint32_t adjacency;      // AdjacencyId after fib_lookup
-  uint16_t flags;          // PacketFlag
+  uint64_t
+      flow_hash;  // keyed; 5-tuple, or 3-tuple for fragments (RFC 2992); IPv6: with the flow label
+  std::array<uint8_t, 16>
+      lookup;          // FIB key, network order; usually the destination, L2-DSR: the backend
+  uint32_t group;      // GroupId after fib_lookup
+  uint32_t adjacency;  // AdjacencyId after fib_lookup
+  uint16_t flags;      // PacketFlag
   uint16_t l3_offset;
   uint16_t l4_offset;
-  uint16_t l3_length;      // IP header + payload, bytes: the whole L3 packet
-  uint16_t service;        // index in the service table, while on the balancer's stages
-  uint16_t backend;        // BackendId, while on the balancer's stages
-  uint16_t overhead;       // bytes of outer header put on by the balancer, 0 otherwise
+  uint16_t l3_length;  // IP header + payload, bytes: the whole L3 packet
+  uint16_t service;    // index in the service table, while on the balancer's stages
+  uint16_t backend;    // BackendId, while on the balancer's stages
+  uint16_t overhead;   // bytes of outer header put on by the balancer, 0 otherwise
   SourceId source;
-  PortIndex in_port;       // where it came in; kNoPort for packets made here
-  uint8_t protocol;        // of L4, behind IPv6 extension headers
-  bool lookup_v6;          // family of `lookup`
+  PortIndex in_port;  // where it came in; kNoPort for packets made here
+  uint8_t protocol;   // of L4, behind IPv6 extension headers
+  bool lookup_v6;     // family of `lookup`
 };
 static_assert(sizeof(PacketMeta) == 64);
 
@@ -83,7 +88,10 @@ Header* HeaderAt(rte_mbuf* m, unsigned offset) {
   return rte_pktmbuf_mtod_offset(m, Header*, offset);
 }
 
-// Prefetches the packet's first line of data: the cost of a miss is hidden behind the rest of the burst.
-inline void PrefetchData(const rte_mbuf* m) { __builtin_prefetch(rte_pktmbuf_mtod(m, const void*)); }
+// Prefetches the packet's first line of data: the cost of a miss is hidden behind the rest of the
+// burst.
+inline void PrefetchData(const rte_mbuf* m) {
+  __builtin_prefetch(rte_pktmbuf_mtod(m, const void*));
+}
 
 }  // namespace flyover

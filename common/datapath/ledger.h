@@ -1,17 +1,19 @@
-// The books of one forwarding thread (an lcore or the exception thread): where each packet came from and where it
-// went. For every source, and so in all:
+// The books of one forwarding thread (an lcore or the exception thread): where each packet came
+// from and where it went. For every source, and so in all:
 //
 //   rx + from_kernel + generated + copies = tx + punted + sum(drops) + buffered
 //
-// A packet's source is stamped once, into mbuf.port, and never changes. Each term is counted where it happens; none
-// is computed from the others. `taken_over` and `handed_over` count crossings between threads, so that each thread's
-// own books balance at its own quiescent point, and the sum over threads therefore balances at any moment:
+// A packet's source is stamped once, into mbuf.port, and never changes. Each term is counted where
+// it happens; none is computed from the others. `taken_over` and `handed_over` count crossings
+// between threads, so that each thread's own books balance at its own quiescent point, and the sum
+// over threads therefore balances at any moment:
 //
 //   entered + copies + taken_over = tx + punted + sum(drops) + handed_over + held      (per thread)
-//   buffered = sum(held) + sum(handed_over) - sum(taken_over)                           (over threads)
+//   buffered = sum(held) + sum(handed_over) - sum(taken_over)                           (over
+//   threads)
 //
-// Threads: one writer, the owning thread. Others read a copy that the owner makes at its quiescent point
-// (common/datapath/ledger_snapshot.h).
+// Threads: one writer, the owning thread. Others read a copy that the owner makes at its quiescent
+// point (common/datapath/ledger_snapshot.h).
 #pragma once
 
 #include <array>
@@ -22,7 +24,8 @@
 
 namespace flyover {
 
-// Where a packet entered: a port (counted as rx), a port's TAP (from_kernel), or made here (generated).
+// Where a packet entered: a port (counted as rx), a port's TAP (from_kernel), or made here
+// (generated).
 using SourceId = StrongId<struct SourceIdTag, uint8_t>;
 inline constexpr unsigned kSourceCount = 2 * kMaxPorts + 1;
 inline constexpr SourceId PortSource(PortIndex p) { return SourceId(p.value()); }
@@ -48,7 +51,8 @@ struct Ledger {
   const SourceLedger& operator[](SourceId s) const { return sources[s.value()]; }
 };
 
-// Packets per source that a thread holds right now (hold queues, transmit buffers), counted by looking.
+// Packets per source that a thread holds right now (hold queues, transmit buffers), counted by
+// looking.
 using HeldCounts = std::array<uint64_t, kSourceCount>;
 
 }  // namespace flyover

@@ -1,5 +1,6 @@
-// What a stage may touch besides its burst: the books, the two sinks (drop and punt), packet memory and the time.
-// One per forwarding lcore; only that lcore uses it. No call here locks, logs or enters the kernel.
+// What a stage may touch besides its burst: the books, the two sinks (drop and punt), packet memory
+// and the time. One per forwarding lcore; only that lcore uses it. No call here locks, logs or
+// enters the kernel.
 #pragma once
 
 #include <rte_mempool.h>
@@ -42,10 +43,11 @@ class StageContext {
   // To the kernel by the TAP of the port it came in by; policed per class first.
   void Punt(rte_mbuf* m, PuntReason reason);
 
-  // A new packet of our own (ICMP error, announcement), with headroom, counted as generated. Null: no memory left
-  // (nothing is counted, as nothing was made).
+  // A new packet of our own (ICMP error, announcement), with headroom, counted as generated. Null:
+  // no memory left (nothing is counted, as nothing was made).
   rte_mbuf* Generate();
-  // A deep, contiguous-header copy of `m` (same source), counted as one copy. Null when out of memory.
+  // A deep, contiguous-header copy of `m` (same source), counted as one copy. Null when out of
+  // memory.
   rte_mbuf* Copy(const rte_mbuf* m);
 
   // Packets that were punted, by reason; those that the policer refused are drops (punt_policed).

@@ -1,4 +1,5 @@
-// Network byte order as types: a Be16 cannot be mistaken for a number. Loads and stores are unaligned-safe.
+// Network byte order as types: a Be16 cannot be mistaken for a number. Loads and stores are
+// unaligned-safe.
 #pragma once
 
 #include <bit>
@@ -14,7 +15,8 @@ constexpr uint16_t SwapBytes(uint16_t v) { return __builtin_bswap16(v); }
 constexpr uint32_t SwapBytes(uint32_t v) { return __builtin_bswap32(v); }
 constexpr uint64_t SwapBytes(uint64_t v) { return __builtin_bswap64(v); }
 
-// An integer in network byte order. No implicit conversion: `x = 5` would read differently from what it does.
+// An integer in network byte order. No implicit conversion: `x = 5` would read differently from
+// what it does.
 template <typename T>
 class BigEndian {
  public:

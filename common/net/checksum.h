@@ -1,7 +1,7 @@
 // The Internet checksum (RFC 1071) and its incremental update (RFC 1624, equation 3).
 //
-// Sums are taken over the bytes as they lie in memory; the one's complement sum does not care about byte order as
-// long as both sides use the same, so nothing is swapped.
+// Sums are taken over the bytes as they lie in memory; the one's complement sum does not care about
+// byte order as long as both sides use the same, so nothing is swapped.
 #pragma once
 
 #include <cstddef>

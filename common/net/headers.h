@@ -1,5 +1,6 @@
-// Protocol headers as they lie on the wire. All are packed and byte aligned: reading through a pointer is safe at
-// any address. Nothing here checks a length: callers make sure the bytes are there before they form a pointer.
+// Protocol headers as they lie on the wire. All are packed and byte aligned: reading through a
+// pointer is safe at any address. Nothing here checks a length: callers make sure the bytes are
+// there before they form a pointer.
 #pragma once
 
 #include <cstdint>
@@ -79,9 +80,7 @@ struct Ipv6Header {  // RFC 8200
   uint8_t src[16];
   uint8_t dst[16];
 
-  uint8_t traffic_class() const {
-    return static_cast<uint8_t>(version_class_flow.host() >> 20);
-  }
+  uint8_t traffic_class() const { return static_cast<uint8_t>(version_class_flow.host() >> 20); }
   uint32_t flow_label() const { return version_class_flow.host() & 0xfffff; }
 } __attribute__((packed));
 static_assert(sizeof(Ipv6Header) == 40);

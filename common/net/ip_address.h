@@ -1,4 +1,5 @@
-// IPv4 and IPv6 addresses as values. Bytes are kept in network order; comparisons order as numbers do.
+// IPv4 and IPv6 addresses as values. Bytes are kept in network order; comparisons order as numbers
+// do.
 #pragma once
 
 #include <array>
@@ -46,7 +47,8 @@ struct Ipv6Address {
 class IpAddress {
  public:
   constexpr IpAddress() = default;
-  constexpr IpAddress(Ipv4Address a) : family_(IpFamily::kIpv4) {  // NOLINT(google-explicit-constructor)
+  constexpr IpAddress(Ipv4Address a)
+      : family_(IpFamily::kIpv4) {  // NOLINT(google-explicit-constructor)
     for (unsigned i = 0; i < 4; ++i) bytes_[i] = static_cast<uint8_t>(a.value >> (24 - 8 * i));
   }
   constexpr IpAddress(Ipv6Address a)  // NOLINT(google-explicit-constructor)
@@ -83,6 +85,7 @@ struct std::hash<flyover::IpAddress> {
   size_t operator()(const flyover::IpAddress& a) const noexcept {
     const uint64_t hi = flyover::LoadUnaligned<uint64_t>(a.data());
     const uint64_t lo = flyover::LoadUnaligned<uint64_t>(a.data() + 8);
-    return (hi ^ (lo * 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL + static_cast<size_t>(a.family());
+    return (hi ^ (lo * 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL +
+           static_cast<size_t>(a.family());
   }
 };

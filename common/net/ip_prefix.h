@@ -34,7 +34,8 @@ class IpPrefix {
 
   auto operator<=>(const IpPrefix&) const = default;
 
-  // "10.9.0.0/16". nullopt when malformed or when host bits are set: what was meant is then unclear.
+  // "10.9.0.0/16". nullopt when malformed or when host bits are set: what was meant is then
+  // unclear.
   static std::optional<IpPrefix> Parse(std::string_view text);
   std::string ToString() const;
 

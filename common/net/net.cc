@@ -1,5 +1,5 @@
-// Text forms of addresses and prefixes. inet_pton and inet_ntop do the parsing; what they let pass and we do not
-// (leading zeros in prefix lengths, host bits) is refused here.
+// Text forms of addresses and prefixes. inet_pton and inet_ntop do the parsing; what they let pass
+// and we do not (leading zeros in prefix lengths, host bits) is refused here.
 #include <arpa/inet.h>
 
 #include <charconv>
@@ -51,7 +51,8 @@ std::string MacAddress::ToString() const {
 std::optional<Ipv4Address> Ipv4Address::Parse(std::string_view text) {
   const std::string copy(text);
   uint32_t raw = 0;
-  if (copy.size() != text.size() || inet_pton(AF_INET, copy.c_str(), &raw) != 1) return std::nullopt;
+  if (copy.size() != text.size() || inet_pton(AF_INET, copy.c_str(), &raw) != 1)
+    return std::nullopt;
   return Ipv4Address{SwapBytes(raw)};
 }
 

@@ -16,7 +16,8 @@ class Published {
   Published& operator=(const Published&) = delete;
   ~Published() { delete current_.load(std::memory_order_relaxed); }  // all readers have stopped
 
-  // Reader: valid until this reader's next quiescent point. Load once a burst. Null before the first Publish.
+  // Reader: valid until this reader's next quiescent point. Load once a burst. Null before the
+  // first Publish.
   const T* Load() const { return current_.load(std::memory_order_acquire); }
 
   // Control thread. Bursts that start from now on see `next`; the version it replaces is retired.

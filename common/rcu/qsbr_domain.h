@@ -1,13 +1,15 @@
-// Deferred freeing for what lcores may still be reading: quiescent-state based reclamation over rte_rcu_qsbr.
+// Deferred freeing for what lcores may still be reading: quiescent-state based reclamation over
+// rte_rcu_qsbr.
 //
 // Invariants
 //  1. A reader holds pointers obtained from shared tables only between two of its quiescent points.
-//  2. What is retired was unlinked first; it is destroyed once every reader that was online at that moment has
+//  2. What is retired was unlinked first; it is destroyed once every reader that was online at that
+//  moment has
 //     passed a quiescent point or gone offline.
 //  3. Nothing here blocks: a stalled lcore delays memory, not commands. The backlog is a gauge.
 //
-// Threads: Retire and Reclaim belong to the control thread. ReaderHandle belongs to one reader thread.
-// Works without EAL, so tests need neither hugepages nor root.
+// Threads: Retire and Reclaim belong to the control thread. ReaderHandle belongs to one reader
+// thread. Works without EAL, so tests need neither hugepages nor root.
 #pragma once
 
 #include <cstddef>
