@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/config/document_mark.h"
 #include "common/net/ip_address.h"
 
 namespace flyover::lb {
@@ -16,7 +17,7 @@ enum class ForwardMode : uint8_t { kL2dsr, kIpip };
 
 struct BackendConfig {
   std::string name;
-  IpAddress address;  // identifies the backend: two entries with one address are one backend
+  IpAddress address;      // identifies the backend: two entries with one address are one backend
   uint16_t weight = 100;  // 0 drains: known, keeps its connections, gets no new ones
   bool operator==(const BackendConfig&) const = default;
 };
@@ -48,7 +49,8 @@ struct ServiceConfig {
   Protocol protocol = Protocol::kTcp;
   uint16_t port = 0;
   ForwardMode forward = ForwardMode::kIpip;
-  TunnelSource source;
+  TunnelSource
+      source;  // of kIpip: `balancer.source` is already filled in where the service has none
   std::vector<BackendConfig> backends;
   HealthConfig health;
   bool operator==(const ServiceConfig&) const = default;
@@ -65,6 +67,7 @@ struct LbConfig {
   uint64_t seed = 0;  // two boxes with the same seed and services build the same tables
   ConnectionConfig connections;
   std::string health_namespace;  // network namespace probes are sent from; empty: the daemon's own
+  DocumentMark health_mark;      // of that namespace
   std::vector<ServiceConfig> services;
   bool operator==(const LbConfig&) const = default;
 };

@@ -30,9 +30,10 @@ struct StaticRoute {
 };
 
 struct EcmpConfig {
-  std::optional<uint64_t> seed;  // none: derived from host name and data plane name, so that boxes in a row differ
-  bool symmetric = false;        // both directions of a flow take the same member
-  bool ipv6_flow_label = true;   // RFC 6438
+  // None: derived from host name and data plane name, so that boxes in a row differ.
+  std::optional<uint64_t> seed;
+  bool symmetric = false;       // both directions of a flow take the same member
+  bool ipv6_flow_label = true;  // RFC 6438
   bool operator==(const EcmpConfig&) const = default;
 };
 
