@@ -45,8 +45,8 @@ struct EthernetHeader {
   MacAddress dst;
   MacAddress src;
   Be16 type;
-} __attribute__((packed));
-static_assert(sizeof(EthernetHeader) == 14);
+};
+static_assert(sizeof(EthernetHeader) == 14 && alignof(EthernetHeader) == 1);
 
 struct VlanHeader {  // behind an EtherType of 0x8100 or 0x88a8
   Be16 tci;          // priority:3, drop eligible:1, id:12

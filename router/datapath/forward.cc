@@ -1,0 +1,241 @@
+#include "router/datapath/forward.h"
+
+#include "common/net/checksum.h"
+#include "common/net/headers.h"
+#include "router/datapath/icmp_error.h"
+#include "router/datapath/l4_input.h"
+
+namespace flyover::router {
+namespace {
+
+constexpr uint16_t kIpv6MinimumMtu = 1280;
+
+IpAddress LookupAddress(const PacketMeta& meta) {
+  if (meta.lookup_v6) return Ipv6Address{meta.lookup};
+  return Ipv4Address{LoadBe32(meta.lookup.data())};
+}
+
+// One bulk lookup per family for the whole list.
+void LookupGroups(const ForwardingTables& tables, Burst& burst, const IndexList& in) {
+  std::array<uint32_t, kMaxBurst> keys4;
+  std::array<const std::array<uint8_t, 16>*, kMaxBurst> keys6;
+  std::array<GroupId, kMaxBurst> groups;
+  IndexList v4, v6;
+  for (const uint8_t i : in) {
+    PacketMeta& meta = burst.meta[i];
+    if (meta.lookup_v6) {
+      keys6[v6.size] = &meta.lookup;
+      v6.Add(i);
+    } else {
+      keys4[v4.size] = LoadBe32(meta.lookup.data());
+      v4.Add(i);
+    }
+  }
+  if (v4.size > 0) {
+    tables.fib4.Lookup(keys4.data(), groups.data(), v4.size);
+    for (uint16_t n = 0; n < v4.size; ++n) burst.meta[v4.index[n]].group = groups[n].value();
+  }
+  if (v6.size > 0) {
+    tables.fib6.Lookup(keys6.data(), groups.data(), v6.size);
+    for (uint16_t n = 0; n < v6.size; ++n) burst.meta[v6.index[n]].group = groups[n].value();
+  }
+}
+
+// Which member of a group the flow takes. Not the bits that Maglev or the connection table use.
+uint32_t MemberHash(const RouterLcore& router, const rte_mbuf* m, const PacketMeta& meta) {
+  uint64_t hash = meta.flow_hash;
+  const bool own_l3 = meta.overhead == 0 && (meta.flags & kOriginated) == 0;
+  if (own_l3 && router.ecmp_symmetric) {
+    hash = SymmetricFlowHash(router.flow_key, m, meta);
+  } else if (own_l3 && (meta.flags & kIpv6) != 0 && router.ecmp_flow_label) {
+    // RFC 6438: the flow label stands for what the router cannot read.
+    hash ^= rte_pktmbuf_mtod_offset(m, const Ipv6Header*, meta.l3_offset)->flow_label();
+  }
+  return static_cast<uint32_t>(Mum(hash ^ router.ecmp_key, 0x8ebc6af09c88c6e3ULL) >> 16);
+}
+
+void HoldFor(StageContext& ctx, RouterLcore& router, rte_mbuf* m, const PacketMeta& meta,
+             PortIndex port, const IpAddress& target) {
+  const HoldTable::Outcome outcome =
+      router.hold.Hold(m, meta, port, target, ctx.now(), ctx.tsc_hz());
+  if (outcome.displaced != nullptr) ctx.Drop(outcome.displaced, DropReason::kHoldFull);
+  if (!outcome.ask) return;
+  const ResolveRequest request{.address = target, .port = port};
+  if (rte_ring_sp_enqueue_elem(router.resolve_ring, const_cast<ResolveRequest*>(&request),
+                               sizeof(request)) != 0) {
+    ++router.resolve_requests_lost;
+  }
+}
+
+// Own address, or a VIP's address on a port that no service has.
+void DeliverLocal(StageContext& ctx, rte_mbuf* m, const PacketMeta& meta) {
+  // What the balancer sent on or we made ourselves is not the kernel's to see.
+  if ((meta.flags & kOnLinkOnly) != 0) return ctx.Drop(m, DropReason::kL2dsrNotOnLink);
+  if ((meta.flags & kOriginated) != 0) return ctx.Drop(m, DropReason::kNoRoute);
+  ctx.Punt(m, ClassifyLocal(m, meta));
+}
+
+}  // namespace
+
+void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
+               IndexList& forward, Burst& answers) {
+  const ForwardingTables& tables = *router.tables;
+  LookupGroups(tables, burst, in);
+  for (const uint8_t i : in) {
+    rte_mbuf* const m = burst.pkt[i];
+    PacketMeta& meta = burst.meta[i];
+    const GroupWord group = tables.groups.Load(GroupId(meta.group));
+    const NexthopAction action = group.action();
+    const auto refuse = [&](DropReason reason, IcmpErrorKind error) {
+      SendIcmpError(ctx, router, burst, i, error, 0, answers);
+      ctx.Drop(m, reason);
+    };
+    if (action == NexthopAction::kLocal) {
+      DeliverLocal(ctx, m, meta);
+      continue;
+    }
+    if ((meta.flags & (kVip | kOriginated)) == kVip) {
+      ctx.Drop(m, DropReason::kVipUnknownPort);
+      continue;
+    }
+    if ((meta.flags & kLinkLocalDestination) != 0) {
+      ctx.Drop(m, DropReason::kIpv6LinkLocal);
+      continue;
+    }
+    if ((meta.flags & kLinkLocalSource) != 0 &&
+        (action == NexthopAction::kForward || action == NexthopAction::kGlean)) {
+      refuse(DropReason::kIpv6LinkLocal, IcmpErrorKind::kBeyondScope);
+      continue;
+    }
+    switch (action) {
+      case NexthopAction::kForward: {
+        const AdjacencyId id = group.Pick(MemberHash(router, m, meta));
+        const Adjacency& adjacency = tables.adjacencies.Get(id);
+        __builtin_prefetch(&adjacency);
+        meta.adjacency = id.value();
+        forward.Add(i);
+        break;
+      }
+      case NexthopAction::kGlean:
+        HoldFor(ctx, router, m, meta, group.port(), LookupAddress(meta));
+        break;
+      case NexthopAction::kBlackhole:
+        ctx.Drop(m, DropReason::kBlackhole);
+        break;
+      case NexthopAction::kBroadcast:
+        ctx.Drop(m, DropReason::kIpBroadcast);
+        break;
+      case NexthopAction::kUnreachable:
+        refuse(DropReason::kUnreachableRoute, IcmpErrorKind::kHostUnreachable);
+        break;
+      case NexthopAction::kProhibit:
+        refuse(DropReason::kProhibited, IcmpErrorKind::kProhibited);
+        break;
+      case NexthopAction::kHostUnreachable:
+        refuse(DropReason::kHostUnreachable, IcmpErrorKind::kHostUnreachable);
+        break;
+      case NexthopAction::kNoRoute:
+      case NexthopAction::kLocal:
+        refuse(DropReason::kNoRoute, IcmpErrorKind::kNoRoute);
+        break;
+    }
+  }
+}
+
+void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
+            IndexList& fits, Burst& answers) {
+  for (const uint8_t i : in) {
+    rte_mbuf* const m = burst.pkt[i];
+    PacketMeta& meta = burst.meta[i];
+    const Adjacency& adjacency = router.tables->adjacencies.Get(AdjacencyId(meta.adjacency));
+    // L2-DSR: the backend must be a neighbour, or its MAC would be a gateway's.
+    if ((meta.flags & kOnLinkOnly) != 0 && adjacency.nexthop != LookupAddress(meta)) {
+      ctx.Drop(m, DropReason::kL2dsrNotOnLink);
+      continue;
+    }
+    const bool ipv6 = (meta.flags & kIpv6) != 0;
+    const bool transit = (meta.flags & (kOriginated | kTtlDone)) == 0;
+    auto* const ip4 = HeaderAt<Ipv4Header>(m, meta.l3_offset);
+    auto* const ip6 = HeaderAt<Ipv6Header>(m, meta.l3_offset);
+    if (transit && (ipv6 ? ip6->hop_limit : ip4->ttl) <= 1) {  // RFC 1812 5.3.1, RFC 8200 3
+      SendIcmpError(ctx, router, burst, i, IcmpErrorKind::kTimeExceeded, 0, answers);
+      ctx.Drop(m, DropReason::kTtlExpired);
+      continue;
+    }
+    if (meta.l3_length > adjacency.mtu) {
+      uint16_t mtu = static_cast<uint16_t>(adjacency.mtu - meta.overhead);
+      if (ipv6 && meta.overhead == 0) mtu = std::max(mtu, kIpv6MinimumMtu);
+      SendIcmpError(ctx, router, burst, i, IcmpErrorKind::kTooBig, mtu, answers);
+      ctx.Drop(m, DropReason::kMtuExceeded);
+      continue;
+    }
+    if (transit) {
+      if (ipv6) {
+        ip6->hop_limit = static_cast<uint8_t>(ip6->hop_limit - 1);
+      } else {
+        DecrementTtl(*ip4);
+      }
+    }
+    fits.Add(i);
+  }
+}
+
+void AdjacencyRewrite(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
+                      IndexList& ready, std::array<PortIndex, kMaxBurst>& egress, Burst& answers) {
+  const PortTable& ports = *router.ports->Load();
+  for (const uint8_t i : in) {
+    rte_mbuf* const m = burst.pkt[i];
+    PacketMeta& meta = burst.meta[i];
+    const Adjacency& adjacency = router.tables->adjacencies.Get(AdjacencyId(meta.adjacency));
+    if (__builtin_expect(adjacency.state != AdjacencyState::kResolved, 0)) {
+      meta.flags |= kTtlDone;
+      if (adjacency.state == AdjacencyState::kUnresolved) {
+        HoldFor(ctx, router, m, meta, adjacency.port, adjacency.nexthop);
+      } else {
+        SendIcmpError(ctx, router, burst, i, IcmpErrorKind::kHostUnreachable, 0, answers);
+        ctx.Drop(m, DropReason::kHostUnreachable);
+      }
+      continue;
+    }
+    if (!ports[adjacency.port].up) {
+      ctx.Drop(m, DropReason::kPortDown);
+      continue;
+    }
+    // Stage 2 took tags off: the Ethernet header ends where the IP header begins.
+    auto* const ethernet = HeaderAt<EthernetHeader>(m, meta.l3_offset - sizeof(EthernetHeader));
+    std::memcpy(static_cast<void*>(ethernet), adjacency.dst_src_mac.data(), 12);
+    ethernet->type = Be16((meta.flags & kIpv6) != 0 ? kEtherTypeIpv6 : kEtherTypeIpv4);
+    egress[i] = adjacency.port;
+    ready.Add(i);
+  }
+}
+
+bool ResumeHeld(StageContext& ctx, RouterLcore& router, unsigned& cursor, Burst& resume) {
+  const ForwardingTables& tables = *router.tables;
+  for (; cursor < HoldTable::kMaxTargets; ++cursor) {
+    const HeldPacket* const front = router.hold.Front(cursor);
+    if (front == nullptr) continue;
+    // Where would it go now? Any answer but "still waiting" lets it go on, also the bad ones.
+    Burst& probe = resume;
+    probe.size = 1;
+    probe.pkt[0] = front->m;
+    probe.meta[0] = front->meta;
+    IndexList one;
+    one.Add(0);
+    LookupGroups(tables, probe, one);
+    const GroupWord group = tables.groups.Load(GroupId(probe.meta[0].group));
+    const bool waiting =
+        group.action() == NexthopAction::kGlean ||
+        (group.action() == NexthopAction::kForward &&
+         tables.adjacencies.Get(group.Pick(MemberHash(router, front->m, front->meta))).state ==
+             AdjacencyState::kUnresolved);
+    if (waiting && !router.hold.Expired(cursor, ctx.now(), ctx.tsc_hz())) continue;
+    router.hold.Release(cursor++, resume);
+    if (!waiting) return true;
+    for (uint16_t i = 0; i < resume.size; ++i) ctx.Drop(resume.pkt[i], DropReason::kHoldExpired);
+  }
+  resume.size = 0;
+  return false;
+}
+
+}  // namespace flyover::router
