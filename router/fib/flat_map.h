@@ -1,0 +1,109 @@
+// A hash map for millions of small entries: one array, linear probing, one cache line a look-up.
+// Entries move when the map changes, so pointers last only until the next Insert or Erase.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+namespace flyover::router {
+
+template <typename Key, typename Value, typename Hash = std::hash<Key>>
+class FlatMap {
+ public:
+  FlatMap() : slots_(kMinSlots) {}
+
+  size_t size() const { return size_; }
+  size_t memory_bytes() const { return slots_.size() * sizeof(Slot); }
+
+  Value* Find(const Key& key) {
+    return const_cast<Value*>(static_cast<const FlatMap*>(this)->Find(key));
+  }
+  const Value* Find(const Key& key) const {
+    for (size_t i = Home(key);; i = Next(i)) {
+      if (!slots_[i].used) return nullptr;
+      if (slots_[i].key == key) return &slots_[i].value;
+    }
+  }
+  void Prefetch(const Key& key) const { __builtin_prefetch(&slots_[Home(key)]); }
+
+  // The entry of `key`, made with a default value when there was none.
+  Value& operator[](const Key& key) {
+    // At most 5/8 full: misses, which covering searches are made of, then stay at about 4 probes.
+    if ((size_ + 1) * 8 > slots_.size() * 5) Grow();
+    size_t i = Home(key);
+    for (; slots_[i].used; i = Next(i)) {
+      if (slots_[i].key == key) return slots_[i].value;
+    }
+    slots_[i].key = key;
+    slots_[i].used = true;
+    slots_[i].value = Value{};
+    ++size_;
+    return slots_[i].value;
+  }
+
+  bool Erase(const Key& key) {
+    size_t hole = Home(key);
+    for (;; hole = Next(hole)) {
+      if (!slots_[hole].used) return false;
+      if (slots_[hole].key == key) break;
+    }
+    // Later entries of the run move up, so that no tombstones pile up under churn.
+    for (size_t i = Next(hole); slots_[i].used; i = Next(i)) {
+      const size_t distance = (i - Home(slots_[i].key)) & Mask();
+      if (distance >= ((i - hole) & Mask())) {
+        slots_[hole] = std::move(slots_[i]);
+        hole = i;
+      }
+    }
+    slots_[hole] = Slot{};
+    --size_;
+    return true;
+  }
+
+  // In no particular order. `visit` must not change the map.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (const Slot& slot : slots_) {
+      if (slot.used) visit(slot.key, slot.value);
+    }
+  }
+
+ private:
+  static constexpr size_t kMinSlots = 16;
+
+  struct Slot {
+    Key key{};
+    bool used = false;
+    Value value{};
+  };
+
+  size_t Mask() const { return slots_.size() - 1; }
+  size_t Next(size_t i) const { return (i + 1) & Mask(); }
+  // std::hash of integers is the identity: the product spreads what differs in few bits over all of
+  // them.
+  size_t Home(const Key& key) const {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product =
+        static_cast<Wide>(Hash()(key) ^ 0x9e3779b97f4a7c15ULL) * 0xd6e8feb86659fd93ULL;
+    return static_cast<size_t>((product >> 64) ^ product) & Mask();
+  }
+
+  void Grow() {
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (Slot& slot : old) {
+      if (!slot.used) continue;
+      size_t i = Home(slot.key);
+      while (slots_[i].used) i = Next(i);
+      slots_[i] = std::move(slot);
+    }
+  }
+
+  std::vector<Slot> slots_;  // a power of two
+  size_t size_ = 0;
+};
+
+}  // namespace flyover::router

@@ -1,0 +1,37 @@
+// All that lcores read to forward a packet. router/rib is the only writer.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "router/fib/adjacency.h"
+#include "router/fib/fib4.h"
+#include "router/fib/fib6.h"
+#include "router/fib/nexthop_group.h"
+
+namespace flyover::router {
+
+struct ForwardingTables {
+  struct Options {
+    uint32_t tbl8_groups = Fib4::kDefaultTbl8Groups;
+    uint32_t fib6_nodes = Fib6::kDefaultNodes;
+    uint32_t groups = 1u << 20;
+    uint32_t adjacencies = 1u << 20;
+  };
+  ForwardingTables() : ForwardingTables(Options{}) {}
+  explicit ForwardingTables(const Options& options)
+      : fib4(options.tbl8_groups),
+        fib6(options.fib6_nodes),
+        groups(options.groups),
+        adjacencies(options.adjacencies) {}
+
+  Fib4 fib4;
+  Fib6 fib6;
+  GroupTable groups;
+  AdjacencyTable adjacencies;
+  // Moves, with release order, after every change of a neighbour or a port: lcores then look again
+  // at what they hold.
+  std::atomic<uint32_t> neighbor_generation{0};
+};
+
+}  // namespace flyover::router
