@@ -9,6 +9,7 @@ namespace flyover::router {
 namespace {
 
 constexpr uint16_t kIpv6MinimumMtu = 1280;
+constexpr unsigned kEthernetLength = sizeof(EthernetHeader);
 
 IpAddress LookupAddress(const PacketMeta& meta) {
   if (meta.lookup_v6) return Ipv6Address{meta.lookup};
@@ -122,9 +123,6 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
       case NexthopAction::kBlackhole:
         ctx.Drop(m, DropReason::kBlackhole);
         break;
-      case NexthopAction::kBroadcast:
-        ctx.Drop(m, DropReason::kIpBroadcast);
-        break;
       case NexthopAction::kUnreachable:
         refuse(DropReason::kUnreachableRoute, IcmpErrorKind::kHostUnreachable);
         break;
@@ -202,7 +200,7 @@ void AdjacencyRewrite(StageContext& ctx, RouterLcore& router, Burst& burst, cons
       continue;
     }
     // Stage 2 took tags off: the Ethernet header ends where the IP header begins.
-    auto* const ethernet = HeaderAt<EthernetHeader>(m, meta.l3_offset - sizeof(EthernetHeader));
+    auto* const ethernet = HeaderAt<EthernetHeader>(m, meta.l3_offset - kEthernetLength);
     std::memcpy(static_cast<void*>(ethernet), adjacency.dst_src_mac.data(), 12);
     ethernet->type = Be16((meta.flags & kIpv6) != 0 ? kEtherTypeIpv6 : kEtherTypeIpv4);
     egress[i] = adjacency.port;

@@ -1,0 +1,198 @@
+#include "common/dpdk/port.h"
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <regex>
+
+namespace flyover {
+namespace {
+
+constexpr uint16_t kRxDescriptors = 1024;
+constexpr uint16_t kTxDescriptors = 1024;
+
+std::string NameOf(const std::string& device) { return device.substr(0, device.find(',')); }
+
+Status DpdkStatus(const std::string& what, int error) {
+  return Status(StatusCode::kInternal, what + ": " + rte_strerror(error < 0 ? -error : error));
+}
+
+// Why a PCI device cannot be used, with the command that would help.
+Status ExplainPci(const std::string& name) {
+  namespace fs = std::filesystem;
+  const std::string full = name.size() == 7 ? "0000:" + name : name;
+  const fs::path directory = fs::path("/sys/bus/pci/devices") / full;
+  std::error_code error;
+  if (!fs::exists(directory, error)) {
+    return Status(StatusCode::kNotFound, "no PCI device " + full + " on this machine");
+  }
+  const fs::path driver = fs::read_symlink(directory / "driver", error).filename();
+  if (driver != "vfio-pci" && driver != "uio_pci_generic" && driver != "igb_uio") {
+    return Status(StatusCode::kFailedPrecondition,
+                  "PCI device " + full + " belongs to the kernel driver '" +
+                      (driver.empty() ? std::string("none") : driver.string()) +
+                      "'; to give it to DPDK: dpdk-devbind.py --bind=vfio-pci " + full);
+  }
+  return Status(StatusCode::kUnavailable, "DPDK has no driver that takes PCI device " + full +
+                                              ", or another process uses it");
+}
+
+uint16_t MaxFrameOverhead(const rte_eth_dev_info& info) {
+  const uint32_t overhead = info.max_rx_pktlen > info.max_mtu && info.max_mtu != UINT16_MAX
+                                ? info.max_rx_pktlen - info.max_mtu
+                                : RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+  return static_cast<uint16_t>(overhead);
+}
+
+}  // namespace
+
+bool IsPciDevice(const std::string& device) {
+  static const std::regex kPci("([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-7]");
+  return std::regex_match(NameOf(device), kPci);
+}
+
+Port::Port(Port&& other) noexcept
+    : id_(std::exchange(other.id_, UINT16_MAX)),
+      rx_queues_(other.rx_queues_),
+      tx_queues_(other.tx_queues_),
+      numa_node_(other.numa_node_),
+      driver_(std::move(other.driver_)),
+      mac_(other.mac_) {}
+
+Port::~Port() {
+  if (id_ == UINT16_MAX) return;
+  Stop();
+  rte_eth_dev_close(id_);
+}
+
+Result<Port> Port::Open(const PortOptions& options) {
+  Port port;
+  const std::string name = NameOf(options.device);
+  const bool pci = IsPciDevice(options.device);
+  // PCI devices were probed when EAL started; a vdev may exist already (one side of a memif or ring
+  // pair).
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &port.id_) != 0) {
+    port.id_ = UINT16_MAX;
+    if (pci) return ExplainPci(name);
+    const int error = rte_dev_probe(options.device.c_str());
+    if (error != 0 || rte_eth_dev_get_port_by_name(name.c_str(), &port.id_) != 0) {
+      port.id_ = UINT16_MAX;
+      return Status(StatusCode::kNotFound,
+                    "DPDK could not open it (" + std::string(rte_strerror(-error)) +
+                        "); accepted: a PCI address, or a vdev such as net_af_packet0,iface=veth1");
+    }
+  }
+  if (Status status = port.Configure(options); !status.ok()) return status;
+  return port;
+}
+
+Status Port::Configure(const PortOptions& options) {
+  rte_eth_dev_info info;
+  if (const int error = rte_eth_dev_info_get(id_, &info); error != 0) {
+    return DpdkStatus("asking the device", error);
+  }
+  driver_ = info.driver_name;
+  numa_node_ = static_cast<unsigned>(std::max(rte_eth_dev_socket_id(id_), 0));
+  rx_queues_ = std::min<unsigned>(options.rx_queues, info.max_rx_queues);
+  tx_queues_ = std::min<unsigned>(options.tx_queues, info.max_tx_queues);
+  if (options.mtu > info.max_mtu ||
+      (info.max_rx_pktlen != 0 && options.mtu + MaxFrameOverhead(info) > info.max_rx_pktlen)) {
+    return Status(StatusCode::kInvalidArgument,
+                  "mtu " + std::to_string(options.mtu) + " is more than driver " + driver_ +
+                      " takes; accepted: up to " +
+                      std::to_string(std::min<uint32_t>(
+                          info.max_mtu, info.max_rx_pktlen - MaxFrameOverhead(info))));
+  }
+  rte_eth_conf conf{};
+  conf.rxmode.mtu = std::max<uint16_t>(options.mtu, info.min_mtu);
+  if (rx_queues_ > 1) {
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf.rss_hf =
+        info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+    if (conf.rx_adv_conf.rss_conf.rss_hf == 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
+  }
+  conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+  conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  if (const int error = rte_eth_dev_configure(id_, static_cast<uint16_t>(rx_queues_),
+                                              static_cast<uint16_t>(tx_queues_), &conf);
+      error != 0) {
+    return DpdkStatus("configuring " + std::to_string(rx_queues_) + " receive and " +
+                          std::to_string(tx_queues_) + " transmit queues",
+                      error);
+  }
+  uint16_t rx_descriptors = kRxDescriptors, tx_descriptors = kTxDescriptors;
+  rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_descriptors, &tx_descriptors);
+  for (unsigned q = 0; q < rx_queues_; ++q) {
+    if (const int error = rte_eth_rx_queue_setup(id_, static_cast<uint16_t>(q), rx_descriptors,
+                                                 numa_node_, nullptr, options.pool);
+        error != 0) {
+      return DpdkStatus("setting up receive queue " + std::to_string(q), error);
+    }
+  }
+  for (unsigned q = 0; q < tx_queues_; ++q) {
+    if (const int error = rte_eth_tx_queue_setup(id_, static_cast<uint16_t>(q), tx_descriptors,
+                                                 numa_node_, nullptr);
+        error != 0) {
+      return DpdkStatus("setting up transmit queue " + std::to_string(q), error);
+    }
+  }
+  if (options.mac) {
+    rte_ether_addr address;
+    std::copy(options.mac->bytes.begin(), options.mac->bytes.end(), address.addr_bytes);
+    if (const int error = rte_eth_dev_default_mac_addr_set(id_, &address); error != 0) {
+      return DpdkStatus("setting MAC " + options.mac->ToString(), error);
+    }
+  }
+  rte_ether_addr address;
+  rte_eth_macaddr_get(id_, &address);
+  std::copy_n(address.addr_bytes, 6, mac_.bytes.begin());
+  // Routing protocols and neighbour discovery use groups. Devices that cannot filter take them
+  // anyway.
+  rte_eth_allmulticast_enable(id_);
+  if (options.promiscuous) rte_eth_promiscuous_enable(id_);
+  return Status::Ok();
+}
+
+Status Port::Start() {
+  if (const int error = rte_eth_dev_start(id_); error != 0) return DpdkStatus("starting", error);
+  return Status::Ok();
+}
+
+void Port::Stop() { rte_eth_dev_stop(id_); }
+
+LinkState Port::link() const {
+  rte_eth_link link{};
+  if (rte_eth_link_get_nowait(id_, &link) != 0) return {};
+  const bool known = link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
+  return {.up = link.link_status == RTE_ETH_LINK_UP, .speed_mbps = known ? link.link_speed : 0};
+}
+
+PortCounters Port::counters() const {
+  rte_eth_stats stats{};
+  if (rte_eth_stats_get(id_, &stats) != 0) return {};
+  return {.rx_packets = stats.ipackets,
+          .rx_bytes = stats.ibytes,
+          .tx_packets = stats.opackets,
+          .tx_bytes = stats.obytes,
+          .rx_missed = stats.imissed,
+          .rx_errors = stats.ierrors,
+          .rx_no_mbuf = stats.rx_nombuf,
+          .tx_errors = stats.oerrors};
+}
+
+Status Port::SetMtu(uint16_t mtu) {
+  const int error = rte_eth_dev_set_mtu(id_, mtu);
+  if (error == 0 || error == -ENOTSUP) return Status::Ok();
+  return DpdkStatus("setting mtu " + std::to_string(mtu), error);
+}
+
+Status Port::SetLinkUp(bool up) {
+  const int error = up ? rte_eth_dev_set_link_up(id_) : rte_eth_dev_set_link_down(id_);
+  if (error == 0 || error == -ENOTSUP) return Status::Ok();
+  return DpdkStatus(up ? "setting the link up" : "setting the link down", error);
+}
+
+}  // namespace flyover

@@ -1,0 +1,86 @@
+// One DPDK port: found, configured, started, asked for its state. Knows nothing of the kernel or of
+// routes.
+//
+// Threads: control thread only, apart from the device's queues, which belong to lcores.
+#pragma once
+
+#include <rte_mempool.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/base/status.h"
+#include "common/net/mac_address.h"
+
+namespace flyover {
+
+struct PortOptions {
+  std::string device;      // PCI address or vdev, with arguments
+  uint16_t mtu = 1500;     // L3 bytes
+  unsigned rx_queues = 1;  // wanted; a device may have fewer
+  unsigned tx_queues = 1;
+  std::optional<MacAddress> mac;
+  bool promiscuous = false;
+  rte_mempool* pool = nullptr;
+};
+
+struct PortCounters {
+  uint64_t rx_packets = 0;
+  uint64_t rx_bytes = 0;
+  uint64_t tx_packets = 0;
+  uint64_t tx_bytes = 0;
+  uint64_t rx_missed = 0;  // the device had no descriptor free
+  uint64_t rx_errors = 0;
+  uint64_t rx_no_mbuf = 0;  // the pool was empty
+  uint64_t tx_errors = 0;
+};
+
+struct LinkState {
+  bool up = false;
+  uint32_t speed_mbps = 0;  // 0: the device does not say
+};
+
+class Port {
+ public:
+  // Probes and configures; Start starts. The message of an error says what DPDK said and what would
+  // help.
+  static Result<Port> Open(const PortOptions& options);
+  Port(Port&& other) noexcept;
+  Port& operator=(Port&&) = delete;
+  ~Port();  // stops and closes the device
+
+  Status Start();
+  void Stop();
+
+  uint16_t dpdk_id() const { return id_; }
+  unsigned rx_queues() const { return rx_queues_; }
+  unsigned tx_queues() const { return tx_queues_; }
+  const std::string& driver() const { return driver_; }
+  const MacAddress& mac() const { return mac_; }
+  unsigned numa_node() const { return numa_node_; }
+
+  LinkState link() const;
+  PortCounters counters() const;
+  // Where a device cannot set its MTU, larger packets are still dropped by the path; only a device
+  // that would refuse frames of that size is an error.
+  Status SetMtu(uint16_t mtu);
+  // Administrative state: as `ip link set up|down`.
+  Status SetLinkUp(bool up);
+
+ private:
+  Port() = default;
+  Status Configure(const PortOptions& options);
+
+  uint16_t id_ = UINT16_MAX;
+  unsigned rx_queues_ = 0;
+  unsigned tx_queues_ = 0;
+  unsigned numa_node_ = 0;
+  std::string driver_;
+  MacAddress mac_;
+};
+
+// True for "0000:3b:00.0" and "3b:00.0", with or without arguments behind a comma.
+bool IsPciDevice(const std::string& device);
+
+}  // namespace flyover

@@ -1,0 +1,133 @@
+// One forwarding lcore: its queues, its rings, its tables' readers, and the loop that drives a
+// Path.
+//
+// Threads: constructed and configured by the control thread; Run on the lcore; from then on the
+// control thread only calls the members under "control thread" and reads counters, which are
+// monotonic and relaxed.
+#pragma once
+
+#include <rte_ring.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/datapath/ledger_snapshot.h"
+#include "common/datapath/stage_context.h"
+#include "common/rcu/qsbr_domain.h"
+#include "lb/datapath/lb_lcore.h"
+#include "router/datapath/router_lcore.h"
+#include "tools/flyoverd/path/path.h"
+#include "tools/flyoverd/path/tx_buffers.h"
+
+namespace flyover {
+
+// A counter with one writer. Plain loads and stores: no lock prefix.
+class RelaxedCounter {
+ public:
+  void Add(uint64_t n) { value_.store(Get() + n, std::memory_order_relaxed); }
+  void Max(uint64_t n) {
+    if (n > Get()) value_.store(n, std::memory_order_relaxed);
+  }
+  uint64_t Get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+struct LcoreStats {
+  RelaxedCounter busy_cycles;  // loops that moved at least one packet
+  RelaxedCounter idle_cycles;  // all other loops, sleep included
+  RelaxedCounter packets;      // taken from devices and rings
+  RelaxedCounter bursts;
+  RelaxedCounter loop_max_cycles;  // longest busy loop
+  RelaxedCounter sleeps;
+};
+
+class Lcore {
+ public:
+  struct RxQueue {
+    PortIndex port;
+    uint16_t dpdk_port;
+    uint16_t queue;
+    // The device has fewer queues than there are lcores: frames are spread over all of them by flow
+    // hash.
+    bool spread;
+  };
+  struct Options {
+    StageContext::Options stage;
+    QsbrDomain* qsbr = nullptr;
+    const Published<lb::ServiceTable>* services = nullptr;
+    uint16_t burst = kMaxBurst;
+    bool adaptive_idle = false;
+    HashKey spread_key;
+    unsigned lcore_count = 1;
+  };
+  explicit Lcore(const Options& options);
+  Lcore(const Lcore&) = delete;
+  Lcore& operator=(const Lcore&) = delete;
+
+  // Before Run.
+  router::RouterLcore& router() { return router_; }
+  lb::LbLcore& lb() { return lb_; }
+  TxBuffers& tx() { return tx_; }
+  void AddRxQueue(const RxQueue& queue) { rx_queues_.push_back(queue); }
+  // Frames of other lcores' devices whose flows live here.
+  void AddFrameRing(rte_ring* ring) { frame_rings_.push_back(ring); }
+  // Complete frames for a port that this lcore transmits on: from the exception thread, the control
+  // thread, and lcores without a queue.
+  void AddEgressRing(rte_ring* ring) { egress_rings_.push_back(ring); }
+  // Where frames go whose flows live on lcore `owner` (single producer: this lcore).
+  void SetSpreadRing(unsigned owner, rte_ring* ring) { spread_rings_[owner] = ring; }
+
+  // The lcore itself. Returns after Stop.
+  void Run();
+  // One round of the loop, for tests and benchmarks that drive it themselves. True when it moved a
+  // packet.
+  bool RunOnce();
+
+  // Control thread.
+  // Takes no more packets from devices; drops what is held; goes on serving its rings.
+  void Drain() { state_.store(State::kDraining, std::memory_order_release); }
+  void Stop() { state_.store(State::kStopped, std::memory_order_release); }
+  LedgerSnapshot& snapshot() { return snapshot_; }
+  const LcoreStats& stats() const { return stats_; }
+  const std::vector<RxQueue>& rx_queues() const { return rx_queues_; }
+  // Written by the lcore, read relaxed for show: never used for anything but display.
+  const StageContext& context() const { return ctx_; }
+  const router::RouterLcore& router() const { return router_; }
+
+ private:
+  enum class State : uint8_t { kRunning, kDraining, kStopped };
+
+  unsigned PollDevices();
+  unsigned PollRings();
+  void Spread(rte_mbuf** packets, uint16_t count, Burst& own);
+  void Housekeeping(bool moved);
+  void AnswerSnapshot();
+  void DropHeld();
+  void SleepIfIdle(bool moved);
+
+  Options options_;
+  StageContext ctx_;
+  router::RouterLcore router_;
+  lb::LbLcore lb_;
+  TxBuffers tx_;
+  Path path_;
+  std::unique_ptr<QsbrReader> reader_;  // made on the lcore's own thread
+  std::vector<RxQueue> rx_queues_;
+  std::vector<rte_ring*> frame_rings_;
+  std::vector<rte_ring*> egress_rings_;
+  std::array<rte_ring*, kMaxLcores> spread_rings_{};
+  Burst burst_;
+  uint64_t last_moved_ = 0;       // TSC
+  uint64_t last_hold_sweep_ = 0;  // TSC
+  uint32_t seen_generation_ = 0;
+
+  std::atomic<State> state_{State::kRunning};
+  LcoreStats stats_;
+  LedgerSnapshot snapshot_;
+};
+
+}  // namespace flyover
