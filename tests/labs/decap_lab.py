@@ -1,0 +1,225 @@
+#!/usr/bin/python3
+"""flyover-decap alone: made packets of every kind, whole and damaged, and what its counters say.
+
+A sender with scapy, a backend with the program on its interface, no data plane between. Each row sends one packet,
+expects exactly one counter to grow by one, and, for the good ones, the inner packet to arrive byte for byte.
+"""
+
+import json
+import socket
+
+from scapy.all import IP, UDP, IPOption_NOP, Ether, IPv6, IPv6ExtHdrFragment, Raw, conf
+
+from lab import netns, paths, runner, wait
+from lab.node import Node
+
+ME4, ME6 = "10.2.0.1", "2001:db8:2::1"
+BACKEND4, BACKEND6 = "10.2.0.11", "2001:db8:2::11"
+VIP4, VIP6 = "192.0.2.2", "2001:db8:100::2"
+PORT = 5353
+
+
+def outer4(payload, **fields):
+    return IP(src=ME4, dst=BACKEND4, proto=41 if isinstance(payload, IPv6) else 4, **fields) / payload
+
+
+def outer6(payload, **fields):
+    return IPv6(src=ME6, dst=BACKEND6, nh=41 if isinstance(payload, IPv6) else 4, **fields) / payload
+
+
+def inner4(text=b"four", **fields):
+    return IP(**{"src": "10.1.0.2", "dst": VIP4, **fields}) / UDP(sport=1000, dport=PORT) / Raw(text)
+
+
+def inner6(text=b"six", **fields):
+    return IPv6(**{"src": "2001:db8:1::2", "dst": VIP6, **fields}) / UDP(sport=1000, dport=PORT) / Raw(text)
+
+
+def cut(packet, size):
+    """The first `size` bytes: the length fields still promise the whole packet."""
+    return bytes(packet)[:size]
+
+
+def honest(packet, size):
+    """Cut, with an outer IPv4 length that agrees, so that only the inner packet is damaged."""
+    short = IP(bytes(packet)[:size])
+    short.len = size
+    del short.chksum
+    return bytes(short)
+
+
+def patched(packet, offset, value):
+    data = bytearray(bytes(packet))
+    data[offset] = value
+    return bytes(data)
+
+
+ROWS = [
+    # name, packet (L3), counter, delivered text or None
+    ("4in4", outer4(inner4()), "decap_4in4", b"four"),
+    ("6in4", outer4(inner6()), "decap_6in4", b"six"),
+    ("4in6", outer6(inner4()), "decap_4in6", b"four"),
+    ("6in6", outer6(inner6()), "decap_6in6", b"six"),
+    ("4in4 of 1,480 bytes", outer4(inner4(b"x" * 1452)), "decap_4in4", b"x" * 1452),
+    ("6in6 of 1,460 bytes", outer6(inner6(b"y" * 1412)), "decap_6in6", b"y" * 1412),
+    ("congestion mark handed in, IPv4", outer4(inner4(b"ce4", tos=2), tos=3), "decap_4in4", b"ce4"),
+    ("congestion mark handed in, IPv6", outer6(inner6(b"ce6", tc=1), tc=3), "decap_6in6", b"ce6"),
+    ("ECT(1) wins over ECT(0)", outer4(inner4(b"ect1", tos=2), tos=1), "decap_4in4", b"ect1"),
+    ("congestion mark, inner knows no ECN, IPv4", outer4(inner4(), tos=3), "drop_ecn", None),
+    ("congestion mark, inner knows no ECN, IPv6", outer6(inner6(), tc=3), "drop_ecn", None),
+    ("plain UDP", IP(src=ME4, dst=BACKEND4) / UDP(dport=PORT) / Raw(b"plain"), "pass", b"plain"),
+    ("tunnel to another address", IP(src=ME4, dst="10.2.0.99", proto=4) / inner4(), "pass", None),
+    ("outer with options", outer4(inner4(), options=IPOption_NOP()), "pass", None),
+    ("first fragment of a tunnel packet", outer4(inner4(), flags="MF"), "pass_fragment", None),
+    ("last fragment of a tunnel packet", outer4(inner4(), frag=100), "pass_fragment", None),
+    ("fragment header before the inner packet",
+     IPv6(src=ME6, dst=BACKEND6) / IPv6ExtHdrFragment(nh=4, m=1) / inner4(), "pass", None),
+    ("inner for no VIP, IPv4", outer4(inner4(dst="192.0.2.99")), "pass_not_vip", None),
+    ("inner for no VIP, IPv6", outer6(inner6(dst="2001:db8:100::99")), "pass_not_vip", None),
+    ("inner for the backend itself", outer4(inner4(dst=BACKEND4)), "pass_not_vip", None),
+    ("outer checksum wrong", outer4(inner4(), chksum=0x1234), "drop_outer", None),
+    ("outer length beyond the packet, IPv4", cut(outer4(inner4(b"z" * 100)), 100), "drop_outer", None),
+    ("outer length beyond the packet, IPv6", cut(outer6(inner6(b"z" * 100)), 100), "drop_outer", None),
+    ("outer length below its header", outer4(inner4(), len=19), "drop_outer", None),
+    ("outer header only, IPv4", IP(src=ME4, dst=BACKEND4, proto=4), "drop_inner", None),
+    ("outer header only, IPv6", IPv6(src=ME6, dst=BACKEND6, nh=41), "drop_inner", None),
+    ("outer cut at 19 bytes", cut(outer4(inner4()), 19), "pass", None),
+    ("outer cut at 39 bytes, IPv6", cut(outer6(inner6()), 39), "pass", None),
+    ("inner cut at 19 bytes", honest(outer4(inner4(b"w" * 60)), 39), "drop_inner", None),
+    ("inner IPv6 cut at 39 bytes", honest(outer4(inner6(b"w" * 60)), 59), "drop_inner", None),
+    ("inner length beyond the outer's", outer4(inner4(len=200)), "drop_inner", None),
+    ("inner length below its header", outer4(inner4(len=19)), "drop_inner", None),
+    ("inner IPv6 length beyond the outer's", outer4(inner6(plen=200)), "drop_inner", None),
+    ("inner version is not what was announced", IP(src=ME4, dst=BACKEND4, proto=4) / inner6(), "drop_inner", None),
+    ("inner IPv6 version is not what was announced", IP(src=ME4, dst=BACKEND4, proto=41) / inner4(b"v" * 40),
+     "drop_inner", None),
+    ("inner header length of 16 bytes", patched(outer4(inner4()), 20, 0x44), "drop_inner", None),
+    ("inner header length of 60 bytes in a shorter packet", patched(outer4(inner4()), 20, 0x4F), "drop_inner", None),
+]
+
+# What arrives with an ECN field other than 0, by text.
+ECN = {b"ce4": 3, b"ce6": 3, b"ect1": 1}
+
+
+class Backend:
+    """The receiving node with the program and a UDP socket of every address."""
+
+    def __init__(self, lab, mode):
+        self.node = Node(lab, "backend")
+        self.sender = Node(lab, "sender")
+        netns.veth(self.sender, "eth0", self.node, "eth0")
+        self.sender.address("eth0", f"{ME4}/24", f"{ME6}/64")
+        self.node.address("eth0", f"{BACKEND4}/24", f"{BACKEND6}/64")
+        self.node.vips(VIP4, VIP6)
+        # Strict source checks would drop the inner packets of clients that no route leads back to.
+        for scope in ("all", "eth0"):
+            self.node.sysctl(f"net.ipv4.conf.{scope}.rp_filter", 0)
+        self.node.default_route(ME4, ME6)
+        self.program = paths.stage(lab.state / "bin", ["flyover-decap"]) / "flyover-decap"
+        self.attach(mode)
+        self.receiver = self.node.background(
+            [paths.PYTHON, "-u", "-c", _RECEIVER.format(port=PORT)], "receiver", stdout=-1)
+        if self.receiver.stdout.readline().strip() != b"ready":
+            raise AssertionError("the receiver did not start")
+        self.mac = self.node.link("eth0")["address"]
+        self.socket = _raw_socket(self.sender.name)
+
+    def attach(self, mode):
+        return self.node.run([self.program, "attach", "eth0", "--mode", mode])
+
+    def counters(self):
+        return json.loads(self.node.run([self.program, "status", "eth0", "--json"]).stdout)["counters"]
+
+    def send(self, packet):
+        data = bytes(packet)
+        kind = 0x86DD if data and data[0] >> 4 == 6 else 0x0800
+        self.socket.send(bytes(Ether(src="02:00:00:00:00:01", dst=self.mac, type=kind)) + data)
+
+
+_RECEIVER = """
+import select, socket, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)
+s.bind(("::", {port}))
+print("ready", flush=True)
+while True:
+    data, extra, _, _ = s.recvmsg(65536, 256)
+    ecn = [d[0] & 3 for level, kind, d in extra if kind in (socket.IP_TOS, socket.IPV6_TCLASS)]
+    print(data.hex(), ecn[0] if ecn else 0, flush=True)
+"""
+
+
+def _raw_socket(namespace):
+    """A packet socket of another namespace: made there, used from here."""
+    libc_setns = __import__("ctypes").CDLL(None, use_errno=True).setns
+    with open("/proc/self/ns/net", "rb") as here, open(f"/run/netns/{namespace}", "rb") as there:
+        libc_setns(there.fileno(), 0)
+        try:
+            sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            sock.bind(("eth0", 0))
+            return sock
+        finally:
+            libc_setns(here.fileno(), 0)
+
+
+def check_rows(backend, says, mode):
+    wrong = []
+    for name, packet, counter, text in ROWS:
+        before = backend.counters()
+        backend.send(packet)
+        # Router solicitations and the like may add to `pass`: only the row's own counter and all others but pass count.
+        try:
+            wait.until(lambda: backend.counters()[counter] > before[counter], name, 2)
+        except wait.Timeout:
+            wrong.append(f"{name}: {counter} did not grow")
+            continue
+        after = backend.counters()
+        grown = {k: after[k] - before[k] for k in after if after[k] != before[k] and k != "pass"}
+        if grown != ({counter: 1} if counter != "pass" else {}):
+            wrong.append(f"{name}: grew {grown}")
+        # The canary proves both that the program still works and that nothing else was delivered before it.
+        for expected in ([text] if text is not None else []) + [b"canary"]:
+            if expected == b"canary":
+                backend.send(outer4(inner4(b"canary")))
+            data, ecn = backend.receiver.stdout.readline().decode().split()
+            got = (bytes.fromhex(data), int(ecn))
+            if got != (expected, ECN.get(expected, 0)):
+                wrong.append(f"{name}: delivered {got}, want {expected!r} with ECN {ECN.get(expected, 0)}")
+    says.check(not wrong, f"{mode}: {len(ROWS)} rows, each its counter and its delivery", "; ".join(wrong))
+
+
+def check_command(backend, says):
+    run, program = backend.node.run, backend.program
+    says.check("native" in run([program, "status", "eth0"]).stdout, "status shows the mode")
+    says.equal(run([program, "status", "none0"], check=False).returncode, 1, "an unknown interface: exit 1")
+    says.equal(run([program, "status", "lo"], check=False).returncode, 1, "nothing attached: exit 1")
+    says.equal(run([program, "attach", "eth0", "--vip", "nonsense"], check=False).returncode, 2, "a bad address: exit 2")
+    for nonsense in ([], ["fly"], ["attach"], ["attach", "eth0", "--mode", "fast"], ["status", "eth0", "more"]):
+        says.equal(run([program, *nonsense], check=False).returncode, 2, f"`flyover-decap {' '.join(nonsense)}`: exit 2")
+    given = "198.51.100.7"
+    run([program, "attach", "eth0", "--address", given, "--vip", VIP4])
+    shown = json.loads(run([program, "status", "eth0", "--json"]).stdout)
+    says.equal((shown["addresses"], shown["vips"]), ([given], [VIP4]), "given addresses replace the found ones")
+    says.check("xdp" in (backend.node.link("eth0") or {}), "attached, the kernel shows the program")
+    run([program, "detach", "eth0"])
+    says.check("xdp" not in (backend.node.link("eth0") or {}), "detach takes the program off")
+    says.equal(run([program, "detach", "eth0"], check=False).returncode, 1, "a second detach: exit 1")
+
+
+def body(lab, says):
+    conf.verb = 0
+    backend = Backend(lab, "native")
+    shown = json.loads(backend.node.run([backend.program, "status", "eth0", "--json"]).stdout)
+    says.equal((set(shown["addresses"]), set(shown["vips"])), ({BACKEND4, BACKEND6}, {VIP4, VIP6}),
+               "addresses are read from the interface, VIPs from lo")
+    check_rows(backend, says, "native")
+    backend.attach("generic")
+    check_rows(backend, says, "generic")
+    backend.attach("native")
+    check_command(backend, says)
+
+
+if __name__ == "__main__":
+    runner.main("decap", body, __doc__)
