@@ -1,0 +1,245 @@
+#include "common/netlink/socket.h"
+
+#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "common/namespace/namespace.h"
+
+namespace flyover::netlink {
+namespace {
+
+// The kernel fills dump datagrams up to 32 KiB when it is offered that much.
+constexpr size_t kBufferBytes = 65536;
+
+StatusCode CodeOf(int error) {
+  switch (error) {
+    case ENOENT:
+    case ESRCH:
+    case ENODEV:
+    case EADDRNOTAVAIL:
+      return StatusCode::kNotFound;
+    case EEXIST:
+      return StatusCode::kAlreadyExists;
+    case EPERM:
+    case EACCES:
+      return StatusCode::kPermissionDenied;
+    case ENOBUFS:
+    case ENOMEM:
+      return StatusCode::kResourceExhausted;
+    case EINVAL:
+    case ERANGE:
+    case EOPNOTSUPP:
+      return StatusCode::kInvalidArgument;
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+      return StatusCode::kFailedPrecondition;
+    default:
+      return StatusCode::kUnavailable;
+  }
+}
+
+Status ErrnoStatusHere(const std::string& what) {
+  const int error = errno;
+  return ErrnoStatus(CodeOf(error), what, error);
+}
+
+void SetOption(mnl_socket* socket, int option, int value) {
+  // Options of newer kernels: an older one refuses them and works without.
+  mnl_socket_setsockopt(socket, option, &value, sizeof(value));
+}
+
+}  // namespace
+
+std::optional<Ack> ParseAck(Bytes message) {
+  if (MessageType(message) != NLMSG_ERROR) return std::nullopt;
+  const auto header = LoadUnaligned<nlmsghdr>(message.data());
+  if (header.nlmsg_len < NLMSG_HDRLEN + sizeof(nlmsgerr)) return std::nullopt;
+  const auto body = LoadUnaligned<nlmsgerr>(message.data() + NLMSG_HDRLEN);
+  Ack ack;
+  ack.sequence = header.nlmsg_seq;
+  ack.error = -body.error;
+  if ((header.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return ack;
+  // The request is quoted first, whole unless the kernel was told to cap it.
+  size_t offset = NLMSG_HDRLEN + sizeof(nlmsgerr);
+  if ((header.nlmsg_flags & NLM_F_CAPPED) == 0 && body.msg.nlmsg_len >= sizeof(nlmsghdr)) {
+    offset += MNL_ALIGN(body.msg.nlmsg_len) - sizeof(nlmsghdr);
+  }
+  while (offset + sizeof(nlattr) <= header.nlmsg_len) {
+    const auto attribute = LoadUnaligned<nlattr>(message.data() + offset);
+    if (attribute.nla_len < sizeof(nlattr) || attribute.nla_len > header.nlmsg_len - offset) break;
+    if ((attribute.nla_type & NLA_TYPE_MASK) == NLMSGERR_ATTR_MSG) {
+      const auto* text = reinterpret_cast<const char*>(message.data() + offset + sizeof(nlattr));
+      ack.text.assign(text, strnlen(text, attribute.nla_len - sizeof(nlattr)));
+    }
+    offset += MNL_ALIGN(attribute.nla_len);
+  }
+  return ack;
+}
+
+Status AckStatus(const Ack& ack, const std::string& what) {
+  if (ack.error == 0) return Status::Ok();
+  const Status plain = ErrnoStatus(CodeOf(ack.error), what, ack.error);
+  if (ack.text.empty()) return plain;
+  return {plain.code(), plain.message() + " (" + ack.text + ")"};
+}
+
+bool ForEachMessage(Bytes datagram, const std::function<void(Bytes)>& each) {
+  while (datagram.size() >= sizeof(nlmsghdr)) {
+    const auto header = LoadUnaligned<nlmsghdr>(datagram.data());
+    if (header.nlmsg_len < sizeof(nlmsghdr) || header.nlmsg_len > datagram.size()) return false;
+    each(datagram.subspan(0, header.nlmsg_len));
+    datagram = datagram.subspan(std::min<size_t>(NLMSG_ALIGN(header.nlmsg_len), datagram.size()));
+  }
+  return datagram.empty();
+}
+
+void Socket::Closer::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
+
+Socket::Socket(mnl_socket* socket) : socket_(socket), buffer_(kBufferBytes) {}
+Socket::Socket(Socket&&) noexcept = default;
+Socket& Socket::operator=(Socket&&) noexcept = default;
+Socket::~Socket() = default;
+
+int Socket::fd() const { return mnl_socket_get_fd(socket_.get()); }
+
+Result<Socket> Socket::Open(const Options& options) {
+  return InNamespace(options.network_namespace, [&]() -> Result<Socket> {
+    mnl_socket* const raw = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (raw == nullptr) return ErrnoStatusHere("netlink socket");
+    Socket socket(raw);
+    SetOption(raw, NETLINK_EXT_ACK, 1);
+    SetOption(raw, NETLINK_CAP_ACK, 1);
+    if (options.receive_buffer_bytes != 0) {
+      const int bytes = static_cast<int>(options.receive_buffer_bytes);
+      // FORCE goes beyond net.core.rmem_max and needs CAP_NET_ADMIN.
+      if (setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) != 0) {
+        setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+      }
+    }
+    if (mnl_socket_bind(raw, 0, MNL_SOCKET_AUTOPID) != 0) return ErrnoStatusHere("netlink bind");
+    for (const unsigned group : options.groups) {
+      int value = static_cast<int>(group);
+      if (mnl_socket_setsockopt(raw, NETLINK_ADD_MEMBERSHIP, &value, sizeof(value)) != 0) {
+        return ErrnoStatusHere("netlink group " + std::to_string(group));
+      }
+    }
+    return socket;
+  });
+}
+
+ssize_t Socket::ReceiveDatagram(std::chrono::milliseconds timeout) {
+  for (;;) {
+    sockaddr_nl sender{};
+    socklen_t sender_length = sizeof(sender);
+    const ssize_t n = recvfrom(fd(), buffer_.data(), buffer_.size(), MSG_DONTWAIT | MSG_TRUNC,
+                               reinterpret_cast<sockaddr*>(&sender), &sender_length);
+    if (n >= 0) {
+      // Another process may send to our port id; only the kernel's word counts.
+      if (sender.nl_pid != 0) continue;
+      if (static_cast<size_t>(n) > buffer_.size()) {
+        errno = ENOBUFS;  // cut short: as good as lost
+        return -1;
+      }
+      return n;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN || timeout.count() == 0) return -1;
+    pollfd wait{fd(), POLLIN, 0};
+    const int ready = poll(&wait, 1, static_cast<int>(timeout.count()));
+    if (ready == 0) {
+      errno = ETIMEDOUT;
+      return -1;
+    }
+    if (ready < 0 && errno != EINTR) return -1;
+  }
+}
+
+Result<uint32_t> Socket::Send(Request request) {
+  if (!request.complete()) return Status(StatusCode::kInvalidArgument, "netlink request too long");
+  const uint32_t sequence = ++sequence_;
+  request.Finish(sequence, NLM_F_ACK);
+  const Bytes bytes = request.bytes();
+  if (mnl_socket_sendto(socket_.get(), bytes.data(), bytes.size()) < 0) {
+    return ErrnoStatusHere("netlink send");
+  }
+  return sequence;
+}
+
+// Answers of earlier requests that came too late.
+void Socket::Discard() {
+  while (ReceiveDatagram(std::chrono::milliseconds(0)) >= 0) {
+  }
+}
+
+Status Socket::Execute(Request request, std::chrono::milliseconds timeout) {
+  Discard();
+  const Result<uint32_t> sequence = Send(std::move(request));
+  if (!sequence.ok()) return sequence.status();
+  std::optional<Ack> answer;
+  while (!answer) {
+    const ssize_t n = ReceiveDatagram(timeout);
+    if (n < 0) return ErrnoStatusHere("netlink answer");
+    ForEachMessage({buffer_.data(), static_cast<size_t>(n)}, [&](Bytes message) {
+      const std::optional<Ack> ack = ParseAck(message);
+      if (ack && ack->sequence == *sequence) answer = ack;
+    });
+  }
+  return AckStatus(*answer, "netlink");
+}
+
+Status Socket::Dump(Request request, const std::function<void(Bytes)>& each,
+                    std::chrono::milliseconds timeout) {
+  Discard();
+  if (!request.complete()) return {StatusCode::kInvalidArgument, "netlink request too long"};
+  const uint32_t sequence = ++sequence_;
+  request.Finish(sequence, 0);
+  if (mnl_socket_sendto(socket_.get(), request.bytes().data(), request.bytes().size()) < 0) {
+    return ErrnoStatusHere("netlink send");
+  }
+  bool done = false;
+  bool interrupted = false;
+  Status failure;
+  while (!done) {
+    const ssize_t n = ReceiveDatagram(timeout);
+    if (n < 0) return ErrnoStatusHere("netlink dump");
+    const bool whole = ForEachMessage({buffer_.data(), static_cast<size_t>(n)}, [&](Bytes message) {
+      const auto header = LoadUnaligned<nlmsghdr>(message.data());
+      if (header.nlmsg_seq != sequence || done) return;
+      if ((header.nlmsg_flags & NLM_F_DUMP_INTR) != 0) interrupted = true;
+      if (header.nlmsg_type == NLMSG_DONE) {
+        done = true;
+      } else if (const std::optional<Ack> ack = ParseAck(message)) {
+        failure = AckStatus(*ack, "netlink dump");
+        done = true;
+      } else {
+        each(message);
+      }
+    });
+    if (!whole) return {StatusCode::kInternal, "netlink dump: malformed datagram"};
+  }
+  if (failure.ok() && interrupted) {
+    return {StatusCode::kUnavailable, "netlink dump: the table changed meanwhile"};
+  }
+  return failure;
+}
+
+ReceiveOutcome Socket::Receive(unsigned max_datagrams, const std::function<void(Bytes)>& each) {
+  for (unsigned i = 0; i < max_datagrams; ++i) {
+    const ssize_t n = ReceiveDatagram(std::chrono::milliseconds(0));
+    if (n < 0) {
+      if (errno == EAGAIN) return ReceiveOutcome::kDrained;
+      return errno == ENOBUFS ? ReceiveOutcome::kLost : ReceiveOutcome::kFailed;
+    }
+    if (!ForEachMessage({buffer_.data(), static_cast<size_t>(n)}, each))
+      return ReceiveOutcome::kLost;
+  }
+  return ReceiveOutcome::kMore;
+}
+
+}  // namespace flyover::netlink
