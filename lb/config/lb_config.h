@@ -66,6 +66,7 @@ struct ConnectionConfig {
 struct LbConfig {
   uint64_t seed = 0;  // two boxes with the same seed and services build the same tables
   ConnectionConfig connections;
+  TunnelSource source;           // for services that name none; already filled into theirs
   std::string health_namespace;  // network namespace probes are sent from; empty: the daemon's own
   DocumentMark health_mark;      // of that namespace
   std::vector<ServiceConfig> services;

@@ -1,0 +1,232 @@
+#include "common/config/machine_schema.h"
+
+#include "common/base/strong_id.h"
+#include "common/datapath/reasons.h"
+
+namespace flyover {
+namespace {
+
+using Presence = SchemaKey::Presence;
+using Type = Schema::Type;
+
+// A name without '.', ':', '=' or ',' that is no DPDK driver either is the name of a kernel
+// interface (eth0), the newcomer's likeliest mistake.
+const TextFormat kDeviceFormat{
+    "a PCI address such as 0000:3b:00.0, or a DPDK vdev such as net_af_packet0,iface=veth1",
+    "(net_[!-~]+|[!-~]*[.:=,][!-~]*)", 512};
+const TextFormat kListenFormat{"an address with port such as 127.0.0.1:9142 or [::1]:9142",
+                               "([0-9.]{7,15}|\\[[0-9A-Fa-f:.]{2,45}\\]):[1-9][0-9]{0,4}", 64};
+const TextFormat kGroupFormat{"the name of a group, or \"\" for none",
+                              "([A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?", 32, true};
+const TextFormat kSocketFormat{
+    "an absolute path of at most 107 bytes (sun_path), or \"\" for the data plane's folder",
+    "(/[!-~]*)?", 107, true};
+const TextFormat kAreaFormat{"the name of a log area, such as netlink", "[a-z][a-z0-9_]{0,31}", 32};
+
+Schema LogLevel() { return Enum({"trace", "debug", "info", "warn", "error"}); }
+
+Schema PortSchema() {
+  return MapOf({
+      {.name = "device",
+       .schema = Text(kDeviceFormat),
+       .presence = Presence::kRequired,
+       .help =
+           "What DPDK opens: a PCI address, or a vdev with its arguments (the lab needs no NIC)",
+       .example = "\"0000:3b:00.0\""},
+      {.name = "mtu",
+       .schema = Unsigned(576, 9216, "bytes"),
+       .fallback = "1500",
+       .help = "Largest IP packet of the link. IPv6 needs at least 1280"},
+      {.name = "addresses",
+       .schema = OneOrListOf(Simple(Type::kInterfaceAddress), 0, 64),
+       .fallback = "[]",
+       .help = "Own addresses, each with the length of its subnet; put on the port's TAP as `ip "
+               "address add` would",
+       .example = "[192.0.2.2/30, \"2001:db8::2/64\"]"},
+      {.name = "queues",
+       .schema = OneOf({Enum({"auto"}), Unsigned(1, kMaxLcores)}),
+       .fallback = "auto",
+       .help = "Receive queues. auto: one for each lcore, or as many as the device has"},
+      {.name = "mac",
+       .schema = Simple(Type::kMac),
+       .presence = Presence::kOptional,
+       .fallback_words = "the device's own",
+       .help = "Ethernet address of the port and of its TAP",
+       .example = "\"02:00:00:00:00:01\""},
+      {.name = "tap",
+       .schema = Text(kInterfaceFormat),
+       .presence = Presence::kOptional,
+       .fallback_words = "the port's name",
+       .help = "Name of the TAP, the port's face in the kernel",
+       .example = "wan"},
+      {.name = "promiscuous",
+       .schema = Boolean(),
+       .fallback = "false",
+       .help = "Whether the device takes frames for other MAC addresses (they are counted and "
+               "dropped as not_for_us)"},
+  });
+}
+
+}  // namespace
+
+SchemaKey DataplaneKey() {
+  return {
+      .name = "dataplane",
+      .schema = MapOf({
+          {.name = "name",
+           .schema = Text(kNameFormat),
+           .fallback = "flyover",
+           .help =
+               "Tells the data planes of one machine apart: prefix of DPDK's files, name of the "
+               "folder in runtime_dir"},
+          {.name = "lcores",
+           .schema = OneOf({Enum({"auto"}), Unsigned(1, kMaxLcores, "lcores"),
+                            ListOf(Unsigned(0, 1023, "CPU"), 1, kMaxLcores)}),
+           .fallback = "auto",
+           .help = "Forwarding cores: how many, or which CPUs. auto: all but one, which stays with "
+                   "the kernel",
+           .example = "auto"},
+          {.name = "idle",
+           .schema = Enum({"adaptive", "poll"}),
+           .fallback = "adaptive",
+           .help =
+               "adaptive: a lcore sleeps in short naps after one second without packets. poll: it "
+               "never sleeps, for the lowest latency"},
+          {.name = "burst",
+           .schema = Unsigned(1, 64, "packets"),
+           .fallback = "64",
+           .help = "Most packets that a lcore takes from a queue at once"},
+          {.name = "runtime_dir",
+           .schema = Text(kPathFormat),
+           .fallback = "/run/flyover",
+           .help = "Folder for lock and sockets; each data plane has its own folder in it"},
+          {.name = "memory",
+           .schema = MapOf({
+               {.name = "hugepages",
+                .schema = Enum({"auto", "off", "required"}),
+                .fallback = "auto",
+                .help = "auto: hugepages are set up, and without them the start goes on with a "
+                        "warning. required: it fails. off: ordinary memory"},
+               {.name = "mbufs_per_numa",
+                .schema = Unsigned(1024, 16'777'216, "packet buffers"),
+                .fallback = "65536",
+                .help =
+                    "Packet buffers for each NUMA node that has a port or a lcore, about 2.3 KiB "
+                    "each at MTU 1500"},
+           }),
+           .help = "Memory for packets"},
+      }),
+      .help = "Cores and memory of the data plane",
+  };
+}
+
+SchemaKey PortsKey() {
+  return {
+      .name = "ports",
+      .schema = NamedMapOf(kNameFormat, "port", PortSchema(), 1, kMaxPorts),
+      .presence = Presence::kRequired,
+      .help = "The devices that packets enter and leave by, each under a name of your choice",
+      .example = "wan",
+  };
+}
+
+SchemaKey KernelKey() {
+  return {
+      .name = "kernel",
+      .schema = MapOf({
+          {.name = "namespace",
+           .schema = Text(kNamespaceFormat),
+           .fallback = "",
+           .help =
+               "Network namespace of the TAPs. Empty: the daemon's own, so that the machine's sshd "
+               "answers on the ports"},
+          {.name = "tables",
+           .schema =
+               OneOrListOf(OneOf({Enum({"main", "default"}), Unsigned(1, 0xffff'ffff)}), 1, 8),
+           .fallback = "main",
+           .help = "Kernel route tables that are mirrored into the forwarding table, by name or "
+                   "number",
+           .example = "[main]"},
+      }),
+      .help =
+          "The kernel is the control plane's database: routes, neighbours and addresses are read "
+          "from it",
+  };
+}
+
+SchemaKey PuntKey() {
+  std::vector<SchemaKey> classes;
+  for (const PuntClassInfo& info : kPuntClasses) {
+    classes.push_back({.name = info.label,
+                       .schema = Rate(1, 100'000'000),
+                       .fallback = std::to_string(info.default_rate) + "/s",
+                       .help = info.help});
+  }
+  return {
+      .name = "punt",
+      .schema = MapOf(std::move(classes)),
+      .help =
+          "Packets for the box itself that go up to the kernel, in packets per second and lcore; "
+          "classes are policed apart, so that a flood of one cannot drown the others",
+  };
+}
+
+SchemaKey MetricsKey() {
+  return {
+      .name = "metrics",
+      .schema = MapOf({
+          {.name = "listen",
+           .schema = OneOf({Enum({"off"}), Text(kListenFormat)}),
+           .fallback = "127.0.0.1:9142",
+           .help = "Where Prometheus may scrape, or off",
+           .example = "\"127.0.0.1:9142\""},
+          {.name = "namespace",
+           .schema = Text(kNamespaceFormat),
+           .fallback = "",
+           .help = "Network namespace of that endpoint"},
+      }),
+      .help = "Prometheus endpoint",
+  };
+}
+
+SchemaKey ControlKey() {
+  return {
+      .name = "control",
+      .schema = MapOf({
+          {.name = "socket",
+           .schema = Text(kSocketFormat),
+           .fallback = "",
+           .help = "UNIX socket that the flyover command talks to. Empty: "
+                   "<runtime_dir>/<name>/control.sock"},
+          {.name = "group",
+           .schema = Text(kGroupFormat),
+           .fallback = "",
+           .help = "Members of this group may use it, besides root and the daemon's own user"},
+      }),
+      .help = "Control socket",
+  };
+}
+
+SchemaKey LogKey() {
+  return {
+      .name = "log",
+      .schema = MapOf({
+          {.name = "level",
+           .schema = LogLevel(),
+           .fallback = "info",
+           .help = "Least severe messages that are written"},
+          {.name = "areas",
+           .schema = NamedMapOf(kAreaFormat, "log area", LogLevel(), 0, 64),
+           .fallback = "{}",
+           .help = "Areas with another level than the rest",
+           .example = "netlink"},
+          {.name = "format",
+           .schema = Enum({"text", "json"}),
+           .fallback = "text",
+           .help = "json: one object a line"},
+      }),
+      .help = "Messages of the daemon on stderr",
+  };
+}
+
+}  // namespace flyover

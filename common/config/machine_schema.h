@@ -1,0 +1,16 @@
+// The descriptions of the sections about the machine, beside the structs of dataplane_config.h.
+#pragma once
+
+#include "common/config/schema.h"
+
+namespace flyover {
+
+SchemaKey DataplaneKey();
+SchemaKey PortsKey();
+SchemaKey KernelKey();
+SchemaKey PuntKey();
+SchemaKey MetricsKey();
+SchemaKey ControlKey();
+SchemaKey LogKey();
+
+}  // namespace flyover

@@ -1,0 +1,19 @@
+// The inverse of machine_reader.h: each writes its section with every key.
+#pragma once
+
+#include <vector>
+
+#include "common/config/dataplane_config.h"
+#include "common/config/yaml_writer.h"
+
+namespace flyover {
+
+void WriteDataplane(const DataplaneConfig& config, YamlWriter& out);
+void WritePorts(const std::vector<PortConfig>& ports, YamlWriter& out);
+void WriteKernel(const KernelConfig& config, YamlWriter& out);
+void WritePunt(const PuntConfig& config, YamlWriter& out);
+void WriteMetrics(const MetricsConfig& config, YamlWriter& out);
+void WriteControl(const ControlConfig& config, YamlWriter& out);
+void WriteLog(const LogConfig& config, YamlWriter& out);
+
+}  // namespace flyover

@@ -1,0 +1,135 @@
+#include "lb/config/lb_reader.h"
+
+#include <string>
+
+#include "common/config/schema.h"
+#include "lb/config/service_reader.h"
+
+namespace flyover::lb {
+namespace {
+
+std::string Milliseconds(std::chrono::milliseconds value) {
+  return DurationText(static_cast<uint64_t>(value.count()));
+}
+
+void WriteSource(const TunnelSource& source, YamlWriter& out) {
+  if (!source.ipv4 && !source.ipv6) {
+    out.Put("source", "{}");
+    return;
+  }
+  out.Begin("source");
+  if (source.ipv4) out.Text("ipv4", source.ipv4->ToString());
+  if (source.ipv6) out.Text("ipv6", source.ipv6->ToString());
+  out.End();
+}
+
+void WriteServiceHealth(const HealthConfig& health, YamlWriter& out) {
+  if (health.kind == HealthConfig::Kind::kNone) return;
+  out.Begin("health");
+  if (health.kind == HealthConfig::Kind::kHttp) {
+    out.Begin("http");
+    out.Text("path", health.path);
+    out.Put("expect", health.expect);
+    if (!health.host.empty()) out.Text("host", health.host);
+    if (health.port) out.Put("port", *health.port);
+    out.End();
+  } else if (health.port) {
+    out.Begin("tcp");
+    out.Put("port", *health.port);
+    out.End();
+  } else {
+    out.Put("tcp", "{}");
+  }
+  out.Put("interval", Milliseconds(health.interval));
+  out.Put("timeout", Milliseconds(health.timeout));
+  out.Put("fall", health.fall);
+  out.Put("rise", health.rise);
+  out.End();
+}
+
+void WriteBackends(const std::vector<BackendConfig>& backends, YamlWriter& out) {
+  if (backends.empty()) {
+    out.Put("backends", "{}");
+    return;
+  }
+  out.Begin("backends");
+  for (const BackendConfig& backend : backends) {
+    out.Begin(YamlText(backend.name));
+    out.Text("address", backend.address.ToString());
+    out.Put("weight", backend.weight);
+    out.End();
+  }
+  out.End();
+}
+
+}  // namespace
+
+LbConfig ReadLb(const ConfigValue& document, const std::vector<PortConfig>& ports,
+                ConfigReport& report) {
+  LbConfig config;
+  if (const ConfigValue* const health = document.Find("health")) {
+    health->Get("namespace", config.health_namespace);
+    if (const auto* const name = health->Find("namespace")) {
+      config.health_mark = report.Mark(name->at);
+    }
+  }
+  const ConfigValue* const ports_section = document.Find("ports");
+  ServiceContext context{ports, ports_section != nullptr && ports_section->complete, {}, false};
+  if (const ConfigValue* const balancer = document.Find("balancer")) {
+    balancer->Get("seed", config.seed);
+    if (const ConfigValue* const connections = balancer->Find("connections")) {
+      connections->Get("capacity", config.connections.capacity);
+      connections->Get("tcp_timeout", config.connections.tcp_timeout);
+      connections->Get("udp_timeout", config.connections.udp_timeout);
+    }
+    config.source = ReadSource(balancer->Find("source"), report);
+    context.default_source = config.source;
+    context.default_source_complete = balancer->complete;
+  }
+  for (const ConfigValue& entry : document.ItemsOf("services")) {
+    config.services.push_back(ReadService(entry, context, report));
+  }
+  return config;
+}
+
+void WriteServices(const LbConfig& config, YamlWriter& out) {
+  if (config.services.empty()) {
+    out.Put("services", "{}");
+    return;
+  }
+  out.Begin("services");
+  for (const ServiceConfig& service : config.services) {
+    out.Begin(YamlText(service.name));
+    std::vector<std::string> vips;
+    for (const IpAddress& vip : service.vips) vips.push_back(vip.ToString());
+    out.Texts("vip", vips);
+    out.Put("protocol", service.protocol == Protocol::kUdp ? "udp" : "tcp");
+    out.Put("port", service.port);
+    out.Put("forward", service.forward == ForwardMode::kL2dsr ? "l2dsr" : "ipip");
+    if (service.source != TunnelSource{}) WriteSource(service.source, out);
+    WriteBackends(service.backends, out);
+    WriteServiceHealth(service.health, out);
+    out.End();
+  }
+  out.End();
+}
+
+void WriteBalancer(const LbConfig& config, YamlWriter& out) {
+  out.Begin("balancer");
+  out.Put("seed", config.seed);
+  out.Begin("connections");
+  out.Put("capacity", config.connections.capacity);
+  out.Put("tcp_timeout", Milliseconds(config.connections.tcp_timeout));
+  out.Put("udp_timeout", Milliseconds(config.connections.udp_timeout));
+  out.End();
+  WriteSource(config.source, out);
+  out.End();
+}
+
+void WriteHealth(const LbConfig& config, YamlWriter& out) {
+  out.Begin("health");
+  out.Text("namespace", config.health_namespace);
+  out.End();
+}
+
+}  // namespace flyover::lb

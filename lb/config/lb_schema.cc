@@ -1,0 +1,207 @@
+#include "lb/config/lb_schema.h"
+
+#include <limits>
+
+namespace flyover::lb {
+namespace {
+
+using Presence = SchemaKey::Presence;
+
+// One line of printable ASCII: nothing that could end a request line or a header.
+const TextFormat kTargetFormat{"a request target that begins with '/' and has no spaces", "/[!-~]*",
+                               1024};
+const TextFormat kHostFormat{"a host name or address, with ':PORT' if need be",
+                             "[A-Za-z0-9._:\\[\\]-]+", 255};
+
+Schema SourceSchema(std::string_view without) {
+  return MapOf({
+      {.name = "ipv4",
+       .schema = Address(IpFamily::kIpv4),
+       .presence = Presence::kOptional,
+       .fallback_words = without,
+       .help = "Towards IPv4 backends",
+       .example = "10.255.0.1"},
+      {.name = "ipv6",
+       .schema = Address(IpFamily::kIpv6),
+       .presence = Presence::kOptional,
+       .fallback_words = without,
+       .help = "Towards IPv6 backends",
+       .example = "\"2001:db8:ff::1\""},
+  });
+}
+
+Schema BackendSchema() {
+  return MapOf({
+      {.name = "address",
+       .schema = Address(),
+       .presence = Presence::kRequired,
+       .help =
+           "Address of the server, which identifies it: the share of the flows depends on it and "
+           "not on the name or the order",
+       .example = "10.0.0.11"},
+      {.name = "weight",
+       .schema = Unsigned(0, 65535),
+       .fallback = "100",
+       .help =
+           "Share of the new flows, relative to the others. 0 drains: flows that run go on, new "
+           "ones go elsewhere"},
+  });
+}
+
+SchemaKey ProbePort() {
+  return {.name = "port",
+          .schema = Unsigned(1, 65535),
+          .presence = Presence::kOptional,
+          .fallback_words = "the service's port",
+          .help = "Port that is probed",
+          .example = "8080"};
+}
+
+Schema HealthSchema() {
+  return MapOf({
+      {.name = "http",
+       .schema = MapOf({
+           {.name = "path",
+            .schema = Text(kTargetFormat),
+            .fallback = "/",
+            .help = "What is asked for",
+            .example = "/healthz"},
+           {.name = "expect",
+            .schema = Unsigned(100, 599, "HTTP status"),
+            .fallback = "200",
+            .help = "Status of a healthy server"},
+           {.name = "host",
+            .schema = Text(kHostFormat),
+            .presence = Presence::kOptional,
+            .fallback_words = "the backend's address",
+            .help = "Host header",
+            .example = "www.example.net"},
+           ProbePort(),
+       }),
+       .presence = Presence::kOptional,
+       .fallback_words = "no HTTP probe",
+       .help = "Healthy is who answers a GET with the expected status"},
+      {.name = "tcp",
+       .schema = MapOf({ProbePort()}),
+       .presence = Presence::kOptional,
+       .fallback_words = "no TCP probe",
+       .help = "Healthy is who accepts a connection. Excludes `http`",
+       .alternative = true},
+      {.name = "interval",
+       .schema = Duration(100, 3'600'000),
+       .fallback = "2s",
+       .help = "From one probe to the next"},
+      {.name = "timeout",
+       .schema = Duration(10, 60'000),
+       .fallback = "1s",
+       .help = "A probe without an answer after this time has failed; at most the interval"},
+      {.name = "fall",
+       .schema = Unsigned(1, 100, "probes"),
+       .fallback = "3",
+       .help = "Failures in a row that take a backend out"},
+      {.name = "rise",
+       .schema = Unsigned(1, 100, "probes"),
+       .fallback = "2",
+       .help = "Successes in a row that take it in again"},
+  });
+}
+
+Schema ServiceSchema() {
+  return MapOf({
+      {.name = "vip",
+       .schema = OneOrListOf(Address(), 1, 64),
+       .presence = Presence::kRequired,
+       .help = "Address or addresses that clients know",
+       .example = "[203.0.113.10, \"2001:db8:100::10\"]"},
+      {.name = "protocol",
+       .schema = Enum({"tcp", "udp"}),
+       .fallback = "tcp",
+       .help = "Transport protocol"},
+      {.name = "port",
+       .schema = Unsigned(1, 65535),
+       .presence = Presence::kRequired,
+       .help = "Port that clients know, and that the servers listen on",
+       .example = "80"},
+      {.name = "forward",
+       .schema = Enum({"l2dsr", "ipip"}, {"gre", "gue", "l3dsr", "nat", "fullnat"}),
+       .presence = Presence::kRequired,
+       .help =
+           "l2dsr: the packet goes unchanged to the backend's MAC address, on a connected link. "
+           "ipip: it is wrapped in an IP header to the backend, any number of hops away",
+       .example = "ipip"},
+      {.name = "source",
+       .schema = SourceSchema("`balancer.source`"),
+       .help = "Source addresses of the outer header (ipip)"},
+      {.name = "backends",
+       .schema = NamedMapOf(kNameFormat, "backend", BackendSchema(), 0, 4096),
+       .presence = Presence::kRequired,
+       .help = "The servers, each under a name of your choice",
+       .example = "web1"},
+      {.name = "health",
+       .schema = HealthSchema(),
+       .presence = Presence::kOptional,
+       .fallback_words = "backends are always taken for healthy",
+       .help = "How the servers are probed"},
+  });
+}
+
+}  // namespace
+
+SchemaKey ServicesKey() {
+  return {
+      .name = "services",
+      .schema = NamedMapOf(kNameFormat, "service", ServiceSchema(), 0, 4096),
+      .fallback = "{}",
+      .help = "What is balanced, each under a name of your choice",
+      .example = "web",
+  };
+}
+
+SchemaKey BalancerKey() {
+  return {
+      .name = "balancer",
+      .schema = MapOf({
+          {.name = "seed",
+           .schema = Unsigned(0, std::numeric_limits<uint64_t>::max()),
+           .fallback = "0",
+           .help =
+               "Boxes with the same seed and the same services send a flow to the same backend"},
+          {.name = "connections",
+           .schema = MapOf({
+               {.name = "capacity",
+                .schema = Unsigned(1024, 134'217'728, "flows"),
+                .fallback = "1048576",
+                .help = "Flows that are remembered, over all lcores"},
+               {.name = "tcp_timeout",
+                .schema = Duration(1000, 86'400'000, 1000),
+                .fallback = "5m",
+                .help = "A TCP flow without packets is forgotten after this time"},
+               {.name = "udp_timeout",
+                .schema = Duration(1000, 86'400'000, 1000),
+                .fallback = "30s",
+                .help = "The same for UDP"},
+           }),
+           .help = "Table of flows, which keeps a flow at its backend when the set of backends "
+                   "changes"},
+          {.name = "source",
+           .schema = SourceSchema("every ipip service with such backends names its own"),
+           .help = "Source addresses of the outer header, for services that name none"},
+      }),
+      .help = "What all services share",
+  };
+}
+
+SchemaKey HealthKey() {
+  return {
+      .name = "health",
+      .schema = MapOf({
+          {.name = "namespace",
+           .schema = Text(kNamespaceFormat),
+           .fallback = "",
+           .help = "Network namespace that probes are sent from"},
+      }),
+      .help = "What all health checks share",
+  };
+}
+
+}  // namespace flyover::lb

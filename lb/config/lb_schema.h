@@ -1,0 +1,12 @@
+// The descriptions of the balancer's sections, beside the structs of lb_config.h.
+#pragma once
+
+#include "common/config/schema.h"
+
+namespace flyover::lb {
+
+SchemaKey ServicesKey();
+SchemaKey BalancerKey();
+SchemaKey HealthKey();
+
+}  // namespace flyover::lb

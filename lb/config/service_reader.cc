@@ -1,0 +1,193 @@
+#include "lb/config/service_reader.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "common/config/address_check.h"
+
+namespace flyover::lb {
+namespace {
+
+void CheckUnicast(const ConfigValue& where, const IpAddress& address, std::string_view accepted,
+                  ConfigReport& report) {
+  std::string_view why = WhyNotUnicast(address);
+  if (why.empty() && address.is_v6() && address.v6().IsLinkLocal()) why = "is a link-local address";
+  if (why.empty()) return;
+  report.Error(
+      where.at, where.path,
+      Quoted(address.ToString()) + " " + std::string(why) + "; accepted: " + std::string(accepted));
+}
+
+HealthConfig ReadHealth(const ConfigValue* section, ConfigReport& report) {
+  HealthConfig health;
+  if (section == nullptr) return health;
+  section->Get("interval", health.interval);
+  section->Get("timeout", health.timeout);
+  section->Get("fall", health.fall);
+  section->Get("rise", health.rise);
+  const ConfigValue* const http = section->Find("http");
+  const ConfigValue* const tcp = section->Find("tcp");
+  if (http != nullptr && tcp != nullptr) {
+    report.Error(tcp->key_at, tcp->path, "excludes 'http'; accepted: one of tcp, http");
+  } else if (http == nullptr && tcp == nullptr && section->complete) {
+    report.Error(section->key_at, section->path, "names no probe; accepted: one of tcp, http");
+  }
+  if (http != nullptr) {
+    health.kind = HealthConfig::Kind::kHttp;
+    http->Get("path", health.path);
+    http->Get("host", health.host);
+    http->Get("expect", health.expect);
+  } else if (tcp != nullptr) {
+    health.kind = HealthConfig::Kind::kTcp;
+  }
+  const ConfigValue* const probe = http != nullptr ? http : tcp;
+  if (const ConfigValue* const port = probe ? probe->Find("port") : nullptr) {
+    health.port = static_cast<uint16_t>(port->As<uint64_t>());
+  }
+  const ConfigValue* const timeout = section->Find("timeout");
+  const ConfigValue* const interval = section->Find("interval");
+  if (timeout && interval && health.timeout > health.interval) {
+    const ConfigValue& culprit = timeout->given ? *timeout : *interval;
+    report.Error(culprit.at, culprit.path,
+                 "the timeout is longer than the interval; accepted: timeout at most interval");
+  }
+  return health;
+}
+
+class ServiceReader {
+ public:
+  ServiceReader(const ConfigValue& entry, const ServiceContext& context, ConfigReport& report)
+      : entry_(entry), context_(context), report_(report) {}
+
+  ServiceConfig Read() {
+    service_.name = entry_.key;
+    entry_.Get("port", service_.port);
+    if (const ConfigValue* const protocol = entry_.Find("protocol")) {
+      service_.protocol = protocol->As<std::string>() == "udp" ? Protocol::kUdp : Protocol::kTcp;
+    }
+    forward_ = entry_.Find("forward");
+    if (forward_ != nullptr && forward_->As<std::string>() == "l2dsr") {
+      service_.forward = ForwardMode::kL2dsr;
+    }
+    ReadVips();
+    ReadTunnelSource();
+    ReadBackends();
+    service_.health = ReadHealth(entry_.Find("health"), report_);
+    return std::move(service_);
+  }
+
+ private:
+  void ReadVips() {
+    for (const ConfigValue& vip : entry_.ItemsOf("vip")) {
+      service_.vips.push_back(vip.As<IpAddress>());
+      CheckUnicast(vip, vip.As<IpAddress>(), "a unicast address", report_);
+    }
+  }
+
+  void ReadTunnelSource() {
+    const ConfigValue* const source = entry_.Find("source");
+    service_.source = ReadSource(source, report_);
+    source_complete_ = context_.default_source_complete && source != nullptr && source->complete;
+    if (service_.forward == ForwardMode::kIpip) {
+      if (!service_.source.ipv4) service_.source.ipv4 = context_.default_source.ipv4;
+      if (!service_.source.ipv6) service_.source.ipv6 = context_.default_source.ipv6;
+    } else if (source != nullptr && source->given) {
+      report_.Warning(source->key_at, source->path, "has no meaning with forward: l2dsr");
+    }
+  }
+
+  void ReadBackends() {
+    const ConfigValue* const backends = entry_.Find("backends");
+    if (backends == nullptr) return;
+    std::map<IpAddress, std::string> names;
+    bool any_weight = false;
+    for (const ConfigValue& item : backends->items) {
+      BackendConfig& backend = service_.backends.emplace_back();
+      backend.name = item.key;
+      item.Get("weight", backend.weight);
+      any_weight = any_weight || backend.weight > 0;
+      const ConfigValue* const address = item.Find("address");
+      if (address == nullptr) continue;
+      backend.address = address->As<IpAddress>();
+      CheckUnicast(*address, backend.address, "the unicast address of a server", report_);
+      const auto [first, is_new] = names.emplace(backend.address, backend.name);
+      if (!is_new) {
+        report_.Error(address->at, address->path,
+                      Quoted(backend.address.ToString()) + " is also the address of backend " +
+                          Quoted(first->second) +
+                          "; accepted: every address once (a higher weight gives a larger share)");
+        continue;
+      }
+      CheckReach(*address, backend.address);
+    }
+    if (backends->items.empty() && backends->complete) {
+      report_.Warning(backends->key_at, backends->path,
+                      "has no backend: all packets of the service are dropped");
+    } else if (!any_weight && backends->complete) {
+      report_.Warning(backends->key_at, backends->path,
+                      "all weights are 0: no new flow is accepted");
+    }
+  }
+
+  // Whether the forwarding mode can get a packet to the backend.
+  void CheckReach(const ConfigValue& where, const IpAddress& backend) {
+    if (forward_ == nullptr) return;
+    const std::string quoted = Quoted(backend.ToString());
+    if (service_.forward == ForwardMode::kL2dsr) {
+      bool on_link = false;
+      for (const PortConfig& port : context_.ports) {
+        for (const InterfaceAddress& address : port.addresses) {
+          on_link = on_link || address.Subnet().Contains(backend);
+        }
+      }
+      if (!on_link && context_.ports_complete) {
+        report_.Error(where.at, where.path,
+                      quoted +
+                          " lies in no port's subnet, but forward is l2dsr; accepted: a server "
+                          "on a connected link, or forward: ipip");
+      }
+      return;
+    }
+    const bool has_source =
+        backend.is_v4() ? service_.source.ipv4.has_value() : service_.source.ipv6.has_value();
+    if (!has_source && source_complete_) {
+      const std::string family = backend.is_v4() ? "ipv4" : "ipv6";
+      report_.Error(where.at, where.path,
+                    "an ipip packet to " + quoted +
+                        " would have no source address; accepted: with '" + family +
+                        "' in the service's source or in balancer.source");
+    }
+  }
+
+  const ConfigValue& entry_;
+  const ServiceContext& context_;
+  ConfigReport& report_;
+  const ConfigValue* forward_ = nullptr;  // null: absent or faulty, already reported
+  bool source_complete_ = false;
+  ServiceConfig service_;
+};
+
+}  // namespace
+
+TunnelSource ReadSource(const ConfigValue* section, ConfigReport& report) {
+  TunnelSource source;
+  if (section == nullptr) return source;
+  if (const ConfigValue* const v4 = section->Find("ipv4")) {
+    source.ipv4 = v4->As<IpAddress>().v4();
+    CheckUnicast(*v4, *source.ipv4, "a unicast address", report);
+  }
+  if (const ConfigValue* const v6 = section->Find("ipv6")) {
+    source.ipv6 = v6->As<IpAddress>().v6();
+    CheckUnicast(*v6, *source.ipv6, "a unicast address", report);
+  }
+  return source;
+}
+
+ServiceConfig ReadService(const ConfigValue& entry, const ServiceContext& context,
+                          ConfigReport& report) {
+  return ServiceReader(entry, context, report).Read();
+}
+
+}  // namespace flyover::lb

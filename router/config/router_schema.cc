@@ -1,0 +1,116 @@
+#include "router/config/router_schema.h"
+
+#include <limits>
+
+namespace flyover::router {
+namespace {
+
+using Presence = SchemaKey::Presence;
+
+Schema NexthopSchema() {
+  return MapOf({
+      {.name = "gateway",
+       .schema = Address(),
+       .presence = Presence::kOptional,
+       .fallback_words = "the destination is on the port's link",
+       .help = "Next router. An IPv4 route may have an IPv6 gateway (RFC 8950)",
+       .example = "10.0.0.2"},
+      {.name = "weight",
+       .schema = Unsigned(1, 256),
+       .fallback = "1",
+       .help = "Share of the flows, relative to the other next hops",
+       .example = "2"},
+      {.name = "port",
+       .schema = Text(kNameFormat),
+       .presence = Presence::kOptional,
+       .fallback_words = "the route's `port`",
+       .help = "Port of this next hop",
+       .example = "lan"},
+  });
+}
+
+Schema RouteSchema() {
+  return MapOf({
+      {.name = "to",
+       .schema = Simple(Schema::Type::kPrefix),
+       .presence = Presence::kRequired,
+       .help = "Destination prefix",
+       .example = "10.9.0.0/16"},
+      {.name = "via",
+       .schema = OneOrListOf(OneOf({Address(), NexthopSchema()}), 1, 64),
+       .presence = Presence::kOptional,
+       .fallback_words = "none",
+       .help = "Gateway, or a list of next hops that share the flows"},
+      {.name = "port",
+       .schema = Text(kNameFormat),
+       .presence = Presence::kOptional,
+       .fallback_words = "the port in whose subnet the gateway lies",
+       .help = "Port of all next hops that name none. Needed with a link-local gateway",
+       .example = "lan"},
+      {.name = "type",
+       .schema = Enum({"unicast", "blackhole", "unreachable", "prohibit"}),
+       .fallback = "unicast",
+       .help = "blackhole drops without a word, unreachable and prohibit answer with ICMP"},
+      {.name = "metric",
+       .schema = Unsigned(0, 0xffff'ffff),
+       .fallback = "0",
+       .help = "Among routes to one prefix the lowest wins. 0: the kernel's default (IPv4 0, IPv6 "
+               "1024)",
+       .example = "100"},
+  });
+}
+
+}  // namespace
+
+SchemaKey RoutesKey() {
+  return {
+      .name = "routes",
+      .schema = ListOf(RouteSchema(), 0, 65536),
+      .fallback = "[]",
+      .help =
+          "Static routes, put into the kernel as `ip route add` would, with a protocol number of "
+          "their own",
+  };
+}
+
+SchemaKey RouterKey() {
+  return {
+      .name = "router",
+      .schema = MapOf({
+          {.name = "ecmp",
+           .schema = MapOf({
+               {.name = "seed",
+                .schema =
+                    OneOf({Enum({"auto"}), Unsigned(0, std::numeric_limits<uint64_t>::max())}),
+                .fallback = "auto",
+                .help = "Seed of the flow hash. auto: from host name and data plane name, so that "
+                        "routers in a row choose independently"},
+               {.name = "symmetric",
+                .schema = Boolean(),
+                .fallback = "false",
+                .help = "Both directions of a flow get the same hash"},
+               {.name = "ipv6_flow_label",
+                .schema = Boolean(),
+                .fallback = "true",
+                .help = "The IPv6 flow label is part of the hash (RFC 6438)"},
+           }),
+           .help = "Choice among next hops of equal cost"},
+          {.name = "icmp_errors",
+           .schema = MapOf({
+               {.name = "rate",
+                .schema = Rate(0, 10'000'000),
+                .fallback = "1000/s",
+                .help =
+                    "ICMP errors per second and lcore (RFC 1812 4.3.2.8, RFC 4443 2.4). 0/s: none"},
+               {.name = "burst",
+                .schema = Unsigned(1, 1'000'000, "packets"),
+                .fallback = "100",
+                .help = "How many may leave at once after a quiet time"},
+           }),
+           .help = "Errors that the router sends: time exceeded, unreachable, packet too big"},
+      }),
+      .help = "Forwarding",
+  };
+}
+
+}  // namespace flyover::router

@@ -1,0 +1,11 @@
+// The descriptions of the router's sections, beside the structs of router_config.h.
+#pragma once
+
+#include "common/config/schema.h"
+
+namespace flyover::router {
+
+SchemaKey RoutesKey();
+SchemaKey RouterKey();
+
+}  // namespace flyover::router

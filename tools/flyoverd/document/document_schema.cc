@@ -1,0 +1,15 @@
+#include "tools/flyoverd/document/document_schema.h"
+
+#include "common/config/machine_schema.h"
+#include "lb/config/lb_schema.h"
+#include "router/config/router_schema.h"
+
+namespace flyover {
+
+Schema DocumentSchema() {
+  return MapOf({DataplaneKey(), PortsKey(), KernelKey(), router::RoutesKey(), router::RouterKey(),
+                lb::ServicesKey(), lb::BalancerKey(), lb::HealthKey(), PuntKey(), MetricsKey(),
+                ControlKey(), LogKey()});
+}
+
+}  // namespace flyover
