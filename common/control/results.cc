@@ -1,0 +1,58 @@
+#include "common/control/results.h"
+
+#include <nlohmann/json.hpp>
+
+namespace flyover {
+
+// One line per struct, both directions. A missing field keeps the default
+// (NLOHMANN_JSON_FROM_WITH_DEFAULT).
+#define FLYOVER_RESULT(Type, ...)                                                           \
+  void to_json(nlohmann::json& nlohmann_json_j, const Type& nlohmann_json_t) {              \
+    nlohmann_json_j = nlohmann::json::object();                                             \
+    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_TO, __VA_ARGS__))                \
+  }                                                                                         \
+  void from_json(const nlohmann::json& nlohmann_json_j, Type& nlohmann_json_t) {            \
+    const Type nlohmann_json_default_obj{};                                                 \
+    NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_FROM_WITH_DEFAULT, __VA_ARGS__)) \
+  }
+
+FLYOVER_RESULT(PortResult, name, device, driver, tap, mac, mtu, link_up, admin_up, speed_mbps,
+               rx_queues, tx_queues, rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed,
+               rx_errors, rx_no_mbuf, tap_in_packets, tap_out_packets, addresses)
+FLYOVER_RESULT(PortsResult, ports)
+FLYOVER_RESULT(LcoreResult, index, cpu, numa, busy_percent, busy_cycles, idle_cycles, packets,
+               bursts, loop_max_us, sleeping, ports_queues)
+FLYOVER_RESULT(LcoresResult, lcores)
+FLYOVER_RESULT(SourceResult, name, kind, rx, from_kernel, generated, copies, tx, punted, dropped,
+               buffered, balanced)
+FLYOVER_RESULT(CountersResult, sources, total)
+FLYOVER_RESULT(DropResult, reason, help, packets, per_source)
+FLYOVER_RESULT(PuntResult, reason, punt_class, help, packets)
+FLYOVER_RESULT(PuntClassResult, name, help, rate_pps, policed)
+FLYOVER_RESULT(DropsResult, drops, punts, punt_classes)
+FLYOVER_RESULT(NexthopResult, gateway, port, weight, state, mac)
+FLYOVER_RESULT(RouteResult, prefix, metric, protocol, action, mtu, active, nexthops)
+FLYOVER_RESULT(RoutesResult, routes, total, fib4_entries, fib6_entries, fib_memory_bytes)
+FLYOVER_RESULT(RouteExplainResult, address, found, route, verdict)
+FLYOVER_RESULT(NeighborResult, port, address, mac, state, held_packets)
+FLYOVER_RESULT(NeighborsResult, neighbors)
+FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, backends, backends_up, packets,
+               bytes, connections_new)
+FLYOVER_RESULT(ServicesResult, services)
+FLYOVER_RESULT(BackendResult, service, name, address, state, reason, since_seconds, weight,
+               effective_weight, table_share_percent, packets, bytes, connections_new, drained)
+FLYOVER_RESULT(BackendsResult, backends)
+FLYOVER_RESULT(ConnectionResult, service, protocol, client, vip, backend, idle_seconds, lcore)
+FLYOVER_RESULT(ConnectionsResult, capacity, entries, created, expired, evicted, connections)
+FLYOVER_RESULT(ConfigResult, yaml, file, generation, loaded_at)
+FLYOVER_RESULT(VersionResult, version, commit, dpdk, dataplane, pid, uptime_seconds)
+FLYOVER_RESULT(ReloadResult, generation, changed, changes)
+FLYOVER_RESULT(BackendChangeResult, service, backend, weight, drained)
+
+int64_t LedgerDifference(const SourceResult& s) {
+  // Unsigned sums may wrap; their difference is right as long as it fits into 63 bits.
+  return static_cast<int64_t>((s.rx + s.from_kernel + s.generated + s.copies) -
+                              (s.tx + s.punted + s.dropped + s.buffered));
+}
+
+}  // namespace flyover

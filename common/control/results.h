@@ -1,0 +1,264 @@
+// What each control command answers, as plain values: the daemon fills them, the CLI shows them,
+// `--json` prints them. Field names are the JSON's; units are in the names; counters count since
+// the daemon's start. A field that does not apply keeps its default. Readers ignore fields they do
+// not know and take defaults for missing ones, so that CLI and daemon of neighbouring versions
+// understand each other.
+//
+//   command           args                                      result
+//   show.ports                                                  PortsResult
+//   show.lcores                                                 LcoresResult
+//   show.counters                                               CountersResult
+//   show.drops                                                  DropsResult
+//   show.routes       {limit}           0: all                  RoutesResult
+//   show.route        {address}                                 RouteExplainResult
+//   show.neighbors                                              NeighborsResult
+//   show.services                                               ServicesResult
+//   show.backends                                               BackendsResult
+//   show.connections  {limit}                                   ConnectionsResult
+//   show.config                                                 ConfigResult
+//   show.version                                                VersionResult
+//   reload            {document, file}  none: re-read own file  ReloadResult; errors one a line in
+//   the message backend.drain     {service, backend}                        BackendChangeResult
+//   backend.enable    {service, backend}                        BackendChangeResult
+//   backend.weight    {service, backend, weight}                BackendChangeResult
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace flyover {
+
+struct PortResult {
+  std::string name;
+  std::string device;
+  std::string driver;
+  std::string tap;  // interface name in the kernel
+  std::string mac;
+  uint32_t mtu = 0;  // L3 bytes
+  bool link_up = false;
+  bool admin_up = false;
+  uint32_t speed_mbps = 0;  // 0: the device does not say
+  uint32_t rx_queues = 0;
+  uint32_t tx_queues = 0;
+  uint64_t rx_packets = 0;
+  uint64_t rx_bytes = 0;
+  uint64_t tx_packets = 0;
+  uint64_t tx_bytes = 0;
+  uint64_t rx_missed = 0;  // the device had no descriptor free
+  uint64_t rx_errors = 0;
+  uint64_t rx_no_mbuf = 0;
+  uint64_t tap_in_packets = 0;   // written to the kernel
+  uint64_t tap_out_packets = 0;  // read from the kernel
+  std::vector<std::string> addresses;
+};
+struct PortsResult {
+  std::vector<PortResult> ports;
+};
+
+struct LcoreResult {
+  uint32_t index = 0;
+  uint32_t cpu = 0;
+  uint32_t numa = 0;
+  double busy_percent = 0;  // of the time since the last answer, or of the last second
+  uint64_t busy_cycles = 0;
+  uint64_t idle_cycles = 0;
+  uint64_t packets = 0;
+  uint64_t bursts = 0;
+  uint64_t loop_max_us = 0;
+  bool sleeping = false;
+  std::vector<std::string> ports_queues;  // "wan:0"
+};
+struct LcoresResult {
+  std::vector<LcoreResult> lcores;
+};
+
+// rx + from_kernel + generated + copies = tx + punted + dropped + buffered, exactly, or not
+// balanced.
+struct SourceResult {
+  std::string name;
+  std::string kind;  // port, tap, generated
+  uint64_t rx = 0;
+  uint64_t from_kernel = 0;
+  uint64_t generated = 0;
+  uint64_t copies = 0;
+  uint64_t tx = 0;
+  uint64_t punted = 0;
+  uint64_t dropped = 0;
+  uint64_t buffered = 0;
+  bool balanced = true;
+};
+struct CountersResult {
+  std::vector<SourceResult> sources;
+  SourceResult total;  // name "total", kind ""
+};
+// Left side minus right side of the equation; 0: balanced.
+int64_t LedgerDifference(const SourceResult& source);
+
+struct DropResult {
+  std::string reason;
+  std::string help;
+  uint64_t packets = 0;
+  std::map<std::string, uint64_t> per_source;  // sources with a count only
+};
+struct PuntResult {
+  std::string reason;
+  std::string punt_class;
+  std::string help;
+  uint64_t packets = 0;
+};
+struct PuntClassResult {
+  std::string name;
+  std::string help;
+  uint64_t rate_pps = 0;  // per lcore
+  uint64_t policed = 0;
+};
+struct DropsResult {
+  std::vector<DropResult> drops;  // every reason, zeros too
+  std::vector<PuntResult> punts;
+  std::vector<PuntClassResult> punt_classes;
+};
+
+struct NexthopResult {
+  std::string gateway;  // empty: on-link
+  std::string port;
+  uint32_t weight = 1;
+  std::string state;  // resolved, unresolved, failed, port_down, ""
+  std::string mac;    // of the neighbour, when resolved
+};
+struct RouteResult {
+  std::string prefix;
+  uint32_t metric = 0;
+  std::string protocol;  // kernel, boot, static, bgp, ... or the number
+  std::string action;    // forward, connected, local, blackhole, unreachable, prohibit
+  uint32_t mtu = 0;      // 0: the port's
+  bool active = true;    // in the FIB (another route of the prefix has a lower metric otherwise)
+  std::vector<NexthopResult> nexthops;
+};
+struct RoutesResult {
+  std::vector<RouteResult> routes;
+  uint64_t total = 0;  // routes there are; more than were asked for, perhaps
+  uint64_t fib4_entries = 0;
+  uint64_t fib6_entries = 0;
+  uint64_t fib_memory_bytes = 0;
+};
+struct RouteExplainResult {
+  std::string address;
+  bool found = false;
+  RouteResult route;    // when found
+  std::string verdict;  // one sentence: what happens to a packet to this address
+};
+
+struct NeighborResult {
+  std::string port;
+  std::string address;
+  std::string mac;
+  std::string state;  // resolved, unresolved, failed
+  uint64_t held_packets = 0;
+};
+struct NeighborsResult {
+  std::vector<NeighborResult> neighbors;
+};
+
+struct ServiceResult {
+  std::string name;
+  std::vector<std::string> vips;
+  std::string protocol;
+  uint32_t port = 0;
+  std::string forward;
+  uint32_t backends = 0;
+  uint32_t backends_up = 0;
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+  uint64_t connections_new = 0;
+};
+struct ServicesResult {
+  std::vector<ServiceResult> services;
+};
+
+struct BackendResult {
+  std::string service;
+  std::string name;
+  std::string address;
+  std::string state;   // up, down, drained, unchecked, starting
+  std::string reason;  // of the last change
+  double since_seconds = 0;
+  uint32_t weight = 0;            // of the document, or set by command
+  uint32_t effective_weight = 0;  // 0 while down or drained
+  double table_share_percent = 0;
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+  uint64_t connections_new = 0;
+  bool drained = false;  // by command
+};
+struct BackendsResult {
+  std::vector<BackendResult> backends;
+};
+
+struct ConnectionResult {
+  std::string service;
+  std::string protocol;
+  std::string client;  // address and port, "192.0.2.1:4711", "[2001:db8::1]:4711"
+  std::string vip;
+  std::string backend;
+  double idle_seconds = 0;
+  uint32_t lcore = 0;
+};
+struct ConnectionsResult {
+  uint64_t capacity = 0;
+  uint64_t entries = 0;
+  uint64_t created = 0;
+  uint64_t expired = 0;
+  uint64_t evicted = 0;                       // to make room
+  std::vector<ConnectionResult> connections;  // up to the limit that was asked for
+};
+
+struct ConfigResult {
+  std::string yaml;  // the running document, as it was given
+  std::string file;
+  uint64_t generation = 0;
+  std::string loaded_at;  // RFC 3339, UTC
+};
+
+struct VersionResult {
+  std::string version;
+  std::string commit;
+  std::string dpdk;
+  std::string dataplane;  // its name
+  int64_t pid = 0;
+  double uptime_seconds = 0;
+};
+
+struct ReloadResult {
+  uint64_t generation = 0;
+  bool changed = true;
+  std::vector<std::string> changes;  // "services.web.backends.web1.weight: 100 -> 50"
+};
+
+struct BackendChangeResult {
+  std::string service;
+  std::string backend;
+  uint32_t weight = 0;
+  bool drained = false;
+};
+
+// nlohmann's hooks: `nlohmann::json j = result;` and `j.get_to(result)` (throws on a wrong type).
+#define FLYOVER_CONTROL_RESULTS(X)                                                                 \
+  X(PortResult)                                                                                    \
+  X(PortsResult)                                                                                   \
+  X(LcoreResult)                                                                                   \
+  X(LcoresResult)                                                                                  \
+  X(SourceResult) X(CountersResult) X(DropResult) X(PuntResult) X(PuntClassResult) X(DropsResult)  \
+      X(NexthopResult) X(RouteResult) X(RoutesResult) X(RouteExplainResult) X(NeighborResult)      \
+          X(NeighborsResult) X(ServiceResult) X(ServicesResult) X(BackendResult) X(BackendsResult) \
+              X(ConnectionResult) X(ConnectionsResult) X(ConfigResult) X(VersionResult)            \
+                  X(ReloadResult) X(BackendChangeResult)
+#define X(Type)                                      \
+  void to_json(nlohmann::json& json, const Type& v); \
+  void from_json(const nlohmann::json& json, Type& v);
+FLYOVER_CONTROL_RESULTS(X)
+#undef X
+
+}  // namespace flyover
