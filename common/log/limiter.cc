@@ -3,6 +3,9 @@
 namespace flyover {
 
 void LogLimiter::ForgetOld(Time now) {
+  // Not for every line of a storm: the walk costs more than a line.
+  if (now - forgotten_ < std::chrono::seconds(1)) return;
+  forgotten_ = now;
   std::erase_if(entries_, [now](const auto& item) {
     return item.second.suppressed == 0 && now - item.second.written >= kPeriod;
   });

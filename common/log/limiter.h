@@ -48,6 +48,7 @@ class LogLimiter {
     uint64_t suppressed = 0;
   };
   void ForgetOld(Time now);
+  Time forgotten_{};
   std::map<std::string, Entry, std::less<>> entries_;  // by area and key
 };
 
