@@ -19,7 +19,6 @@ struct MetricsExporterOptions {
   int threads = 64;
   std::chrono::milliseconds request_timeout{500};
 };
-};
 
 class MetricsExporter {
  public:
