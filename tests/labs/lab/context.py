@@ -2,13 +2,12 @@
 
 import fcntl
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
 import time
 
-from . import netns, paths, shell, wait
+from . import hugepages, netns, paths
 
 
 class Busy(AssertionError):
@@ -39,6 +38,9 @@ class Context:
         signal.signal(signal.SIGHUP, _interrupt)
         self._take_lock()
         remove(self.name)
+        warning = hugepages.reserve(self.name)
+        if warning:
+            print(f"warning: {warning}", flush=True)
         self.state.mkdir(parents=True)
         os.chmod(self.state, 0o755)
         shutil.rmtree(self.logs, ignore_errors=True)
@@ -55,12 +57,13 @@ class Context:
                 except (AssertionError, OSError, subprocess.SubprocessError) as problem:
                     print(f"cleaning up: {problem}")
             remove(self.name)
+            hugepages.give_back(self.name)
         if not failed:
             shutil.rmtree(self.logs, ignore_errors=True)
-            try:
-                self.logs.parent.rmdir()
-            except OSError:
-                pass  # other labs' folders are in it
+            _remove_if_empty(self.logs.parent)
+        if not (self.keep and kind is None):
+            os.unlink(self._lock.name)
+            _remove_if_empty(paths.STATE_ROOT)
         self._lock.close()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -124,6 +127,13 @@ def wait_gone(names, seconds):
             return False
         time.sleep(0.02)
     return True
+
+
+def _remove_if_empty(directory):
+    try:
+        directory.rmdir()
+    except OSError:
+        pass  # another lab's files are in it
 
 
 def _kill(pid, sign):

@@ -1,0 +1,1 @@
+"""Counting and Bazel for tools/test."""
