@@ -25,8 +25,11 @@ uint16_t DequeueBurst(rte_ring* ring, rte_mbuf** packets, uint16_t max) {
 
 }  // namespace
 
-Lcore::Lcore(const Options& options)
-    : options_(options), ctx_(options.stage), path_(ctx_, router_, lb_, *options.services, tx_) {}
+Lcore::Lcore(const Options& options, std::unique_ptr<lb::LbLcore> lb)
+    : options_(options),
+      ctx_(options.stage),
+      lb_(std::move(lb)),
+      path_(ctx_, router_, *lb_, *options.services, tx_) {}
 
 void Lcore::Run() {
   // Without it the kernel adds 50 us to every sleep.
@@ -148,6 +151,7 @@ void Lcore::Housekeeping(bool moved) {
     last_hold_sweep_ = now;
     path_.ResumeHeld();
   }
+  lb_->Housekeeping(now, options_.services->Load());
   tx_.FlushAll(ctx_);
   ctx_.FlushDrops();
   if (moved) last_moved_ = now;
@@ -175,8 +179,10 @@ void Lcore::DropHeld() {
 void Lcore::SleepIfIdle(bool moved) {
   if (moved || !options_.adaptive_idle ||
       ctx_.now() - last_moved_ < kIdleAfterSeconds * ctx_.tsc_hz()) {
+    if (moved) sleeping_.store(false, std::memory_order_relaxed);
     return;
   }
+  sleeping_.store(true, std::memory_order_relaxed);
   reader_->Offline();
   const timespec pause{.tv_sec = 0, .tv_nsec = kIdleSleepNanoseconds};
   nanosleep(&pause, nullptr);

@@ -64,13 +64,13 @@ class Lcore {
     HashKey spread_key;
     unsigned lcore_count = 1;
   };
-  explicit Lcore(const Options& options);
+  Lcore(const Options& options, std::unique_ptr<lb::LbLcore> lb);
   Lcore(const Lcore&) = delete;
   Lcore& operator=(const Lcore&) = delete;
 
   // Before Run.
   router::RouterLcore& router() { return router_; }
-  lb::LbLcore& lb() { return lb_; }
+  const lb::LbLcore& lb() const { return *lb_; }
   TxBuffers& tx() { return tx_; }
   void AddRxQueue(const RxQueue& queue) { rx_queues_.push_back(queue); }
   // Frames of other lcores' devices whose flows live here.
@@ -93,6 +93,7 @@ class Lcore {
   void Stop() { state_.store(State::kStopped, std::memory_order_release); }
   LedgerSnapshot& snapshot() { return snapshot_; }
   const LcoreStats& stats() const { return stats_; }
+  bool sleeping() const { return sleeping_.load(std::memory_order_relaxed); }
   const std::vector<RxQueue>& rx_queues() const { return rx_queues_; }
   // Written by the lcore, read relaxed for show: never used for anything but display.
   const StageContext& context() const { return ctx_; }
@@ -112,7 +113,7 @@ class Lcore {
   Options options_;
   StageContext ctx_;
   router::RouterLcore router_;
-  lb::LbLcore lb_;
+  std::unique_ptr<lb::LbLcore> lb_;
   TxBuffers tx_;
   Path path_;
   std::unique_ptr<QsbrReader> reader_;  // made on the lcore's own thread
@@ -126,6 +127,7 @@ class Lcore {
   uint32_t seen_generation_ = 0;
 
   std::atomic<State> state_{State::kRunning};
+  std::atomic<bool> sleeping_{false};  // idle: the last loop slept
   LcoreStats stats_;
   LedgerSnapshot snapshot_;
 };

@@ -1,0 +1,151 @@
+// The control socket's commands (common/control/results.h lists them): thin adapters from arguments
+// to the parts that know the answers.
+#include <rte_version.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "tools/flyoverd/daemon/daemon.h"
+#include "tools/flyoverd/daemon/show_balancer.h"
+#include "tools/flyoverd/daemon/show_router.h"
+#include "tools/version/version.h"
+
+namespace flyover {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kDefaultConnectionLimit = 100;
+
+Status Invalid(const std::string& message) { return Status(StatusCode::kInvalidArgument, message); }
+
+std::string TextArgument(const json& args, const char* key) {
+  const auto it = args.find(key);
+  return it != args.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+size_t LimitArgument(const json& args, size_t otherwise) {
+  const auto it = args.find("limit");
+  return it != args.end() && it->is_number_unsigned() ? it->get<size_t>() : otherwise;
+}
+
+std::string Rfc3339(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+const Status kNoAnswer(StatusCode::kUnavailable,
+                       "a forwarding thread did not answer within a second");
+
+}  // namespace
+
+void Daemon::RegisterCommands() {
+  RegisterShow();
+  control_->Register("reload",
+                     [this](const json& args, const ControlReply& reply) { Reload(args, reply); });
+  control_->Register("backend.drain", [this](const json& args, const ControlReply& reply) {
+    const std::string service = TextArgument(args, "service");
+    const std::string backend = TextArgument(args, "backend");
+    AnswerBackend(reply, balancer_->manager().Drain(service, backend), service, backend);
+  });
+  control_->Register("backend.enable", [this](const json& args, const ControlReply& reply) {
+    const std::string service = TextArgument(args, "service");
+    const std::string backend = TextArgument(args, "backend");
+    AnswerBackend(reply, balancer_->manager().Enable(service, backend), service, backend);
+  });
+  control_->Register("backend.weight", [this](const json& args, const ControlReply& reply) {
+    const std::string service = TextArgument(args, "service");
+    const std::string backend = TextArgument(args, "backend");
+    const auto weight = args.find("weight");
+    if (weight == args.end() || !weight->is_number_unsigned() || weight->get<uint64_t>() > 65535) {
+      return reply.Fail(Invalid("weight: accepted: a whole number from 0 to 65535"));
+    }
+    AnswerBackend(reply, balancer_->manager().SetWeight(service, backend, weight->get<uint16_t>()),
+                  service, backend);
+  });
+}
+
+void Daemon::AnswerBackend(const ControlReply& reply, const Status& status,
+                           const std::string& service, const std::string& backend) {
+  if (!status.ok()) return reply.Fail(status);
+  BackendChangeResult result;
+  result.service = service;
+  result.backend = backend;
+  for (const lb::BackendInfo& info : balancer_->manager().Backends()) {
+    if (info.service != service || info.name != backend) continue;
+    result.weight = info.weight_by_command.value_or(info.weight);
+    result.drained = info.drained;
+  }
+  reply.Ok(result);
+}
+
+void Daemon::RegisterShow() {
+  const auto show = [this](const char* command, auto answer) {
+    control_->Register(
+        command, [answer](const json& args, const ControlReply& reply) { reply.Ok(answer(args)); });
+  };
+  show("show.ports", [this](const json&) { return ShowPorts(*dataplane_, *kernel_, document_); });
+  show("show.lcores", [this](const json&) {
+    return ShowLcores(*dataplane_, lcore_cpus_, PortNames(), lcore_cycles_);
+  });
+  show("show.routes", [this](const json& args) {
+    return ShowRoutes(kernel_->rib(), dataplane_->tables(), PortNames(), LimitArgument(args, 0));
+  });
+  show("show.neighbors",
+       [this](const json&) { return ShowNeighbors(kernel_->rib(), PortNames()); });
+  show("show.services", [this](const json&) { return ShowServices(balancer_->manager()); });
+  show("show.backends", [this](const json&) { return ShowBackends(balancer_->manager()); });
+  show("show.connections", [this](const json& args) {
+    return ShowConnections(balancer_->manager(), *dataplane_,
+                           LimitArgument(args, kDefaultConnectionLimit));
+  });
+  show("show.config", [this](const json&) {
+    ConfigResult result;
+    result.yaml = text_;
+    result.file = file_;
+    result.generation = generation_;
+    result.loaded_at = Rfc3339(loaded_at_);
+    return result;
+  });
+  show("show.version", [this](const json&) {
+    VersionResult result;
+    result.version = Version();
+    result.commit = Commit();
+    result.dpdk = rte_version();
+    result.dataplane = document_.dataplane.name;
+    result.pid = getpid();
+    result.uptime_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
+    return result;
+  });
+  control_->Register("show.route", [this](const json& args, const ControlReply& reply) {
+    const std::string text = TextArgument(args, "address");
+    const auto address = IpAddress::Parse(text);
+    if (!address) {
+      return reply.Fail(
+          Invalid("'" + text + "' is not an address; accepted: 192.0.2.1 or 2001:db8::1"));
+    }
+    reply.Ok(ShowRoute(kernel_->rib(), PortNames(), *address));
+  });
+  const auto with_ledger = [this](const char* command, auto answer) {
+    control_->Register(command, [this, answer](const json&, const ControlReply& reply) {
+      ledger_->Collect([answer, reply](const LedgerTotals* totals) {
+        if (totals == nullptr) return reply.Fail(kNoAnswer);
+        reply.Ok(answer(*totals));
+      });
+    });
+  };
+  with_ledger("show.counters",
+              [this](const LedgerTotals& totals) { return ShowCounters(totals, document_); });
+  with_ledger("show.drops", [this](const LedgerTotals& totals) {
+    return ShowDrops(totals, *dataplane_, document_);
+  });
+}
+
+}  // namespace flyover

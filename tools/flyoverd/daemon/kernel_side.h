@@ -1,0 +1,88 @@
+// All that ties the data plane to the kernel: a TAP per port, the exception thread, routes and
+// neighbours followed by netlink, the document's addresses and static routes, and the port table
+// that lcores read.
+//
+// Threads: control thread only.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/control/event_loop.h"
+#include "common/tap/exception_thread.h"
+#include "common/tap/tap_device.h"
+#include "common/tap/tap_sysctls.h"
+#include "router/control/kernel_sync.h"
+#include "router/control/neighbor_resolver.h"
+#include "router/control/static_state.h"
+#include "router/rib/rib.h"
+#include "tools/flyoverd/daemon/start_error.h"
+#include "tools/flyoverd/dataplane/dataplane.h"
+#include "tools/flyoverd/document/document.h"
+
+namespace flyover {
+
+class KernelSide {
+ public:
+  // `on_addresses`: the kernel's addresses or a port's state changed (announcements, VIPs).
+  KernelSide(EventLoop& loop, Dataplane& dataplane, std::function<void()> on_addresses);
+  ~KernelSide();
+
+  // TAPs, holder, exception thread, first dump, static state. The lcores do not run yet.
+  std::optional<StartError> Start(const Document& document, const std::string& holder_socket);
+  // After the lcores stopped.
+  void Stop();
+
+  // The document's addresses and static routes, now those of `document`. What the kernel refuses is
+  // logged and tried again when a link comes up.
+  void ApplyStatic(const Document& document);
+
+  router::Rib& rib() { return *rib_; }
+  const router::KernelSync& sync() const { return *sync_; }
+  const router::NeighborResolver& resolver() const { return *resolver_; }
+  ExceptionThread& exception() { return *exception_; }
+  bool PortUp(PortIndex port) const { return ports_[port.value()].up(); }
+  bool AdminUp(PortIndex port) const { return ports_[port.value()].admin_up; }
+  LinkState DeviceLink(PortIndex port) const { return ports_[port.value()].link; }
+
+ private:
+  struct PortState {
+    bool present = false;
+    MacAddress mac;
+    uint16_t mtu = 1500;
+    bool admin_up = true;
+    LinkState link;
+    std::unique_ptr<TapDevice> tap;
+    bool up() const { return present && admin_up && link.up; }
+  };
+
+  std::optional<StartError> OpenTap(PortIndex index, const PortConfig& config,
+                                    const KernelConfig& kernel, const std::string& holder_socket,
+                                    std::vector<ExceptionTap>& taps);
+  std::optional<StartError> StartSync(const Document& document);
+  void WatchKernel();
+  void OnLinkChange(const router::PortLinkChange& change);
+  void RecreateTap(PortIndex port);
+  void PollDevices();
+  void ServeResolveRequests();
+  void PublishPorts();
+  void LogRefused(const std::vector<Status>& refused);
+
+  EventLoop& loop_;
+  Dataplane& dataplane_;
+  std::function<void()> on_addresses_;
+  std::array<PortState, kMaxPorts> ports_;
+  std::string holder_socket_;
+  std::optional<TapSysctls> sysctls_;
+  std::unique_ptr<ExceptionThread> exception_;
+  std::unique_ptr<router::Rib> rib_;
+  std::unique_ptr<router::KernelSync> sync_;
+  std::optional<router::StaticState> static_state_;
+  std::optional<router::NeighborResolver> resolver_;
+  std::vector<EventLoop::Handle> handles_;
+};
+
+}  // namespace flyover

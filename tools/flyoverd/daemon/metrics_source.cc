@@ -1,0 +1,148 @@
+#include "tools/flyoverd/daemon/metrics_source.h"
+
+#include <rte_cycles.h>
+#include <rte_version.h>
+
+#include <string>
+
+#include "common/log/log.h"
+#include "tools/flyoverd/daemon/show_balancer.h"
+#include "tools/flyoverd/daemon/show_dataplane.h"
+#include "tools/version/version.h"
+
+namespace flyover {
+
+void MetricsSource::Refresh(const LedgerTotals& totals) {
+  MetricsBuilder metrics;
+  metrics.Add(MetricId::kBuildInfo, {Version(), Commit(), rte_version()}, 1);
+  metrics.Add(MetricId::kStartTime, static_cast<double>(start_time_));
+  metrics.Add(MetricId::kConfigGeneration, static_cast<double>(inputs_.generation));
+  metrics.Add(MetricId::kConfigReloadSuccess, inputs_.reloads.last_ok ? 1 : 0);
+  metrics.Add(MetricId::kConfigReloads, {"ok"}, static_cast<double>(inputs_.reloads.ok));
+  metrics.Add(MetricId::kConfigReloads, {"refused"}, static_cast<double>(inputs_.reloads.refused));
+  metrics.Add(MetricId::kQsbrBacklog, static_cast<double>(inputs_.dataplane.qsbr().pending()));
+  metrics.Add(MetricId::kMbufsFree, {"0"}, rte_mempool_avail_count(inputs_.dataplane.pool()));
+  metrics.Add(MetricId::kLogLost, static_cast<double>(LostLogLines()));
+  AddPorts(metrics);
+  AddLcores(metrics);
+  AddLedger(metrics, totals);
+  AddRouter(metrics);
+  AddBalancer(metrics);
+  auto snapshot = std::make_shared<const MetricsSnapshot>(std::move(metrics).Build());
+  const std::lock_guard lock(mutex_);
+  current_ = std::move(snapshot);
+}
+
+std::shared_ptr<const MetricsSnapshot> MetricsSource::Current() const {
+  const std::lock_guard lock(mutex_);
+  return current_;
+}
+
+void MetricsSource::AddPorts(MetricsBuilder& metrics) const {
+  for (const PortResult& port :
+       ShowPorts(inputs_.dataplane, inputs_.kernel, inputs_.document).ports) {
+    const auto add = [&](MetricId id, double value) { metrics.Add(id, {port.name}, value); };
+    add(MetricId::kPortUp, port.link_up && port.admin_up ? 1 : 0);
+    add(MetricId::kPortSpeed, port.speed_mbps * 1e6);
+    add(MetricId::kPortMtu, port.mtu);
+    add(MetricId::kPortRxPackets, static_cast<double>(port.rx_packets));
+    add(MetricId::kPortRxBytes, static_cast<double>(port.rx_bytes));
+    add(MetricId::kPortTxPackets, static_cast<double>(port.tx_packets));
+    add(MetricId::kPortTxBytes, static_cast<double>(port.tx_bytes));
+    add(MetricId::kPortRxMissed, static_cast<double>(port.rx_missed));
+    add(MetricId::kPortRxErrors, static_cast<double>(port.rx_errors));
+    add(MetricId::kPortRxNoMbuf, static_cast<double>(port.rx_no_mbuf));
+    add(MetricId::kTapIn, static_cast<double>(port.tap_in_packets));
+    add(MetricId::kTapOut, static_cast<double>(port.tap_out_packets));
+  }
+}
+
+void MetricsSource::AddLcores(MetricsBuilder& metrics) const {
+  const auto hz = static_cast<double>(rte_get_tsc_hz());
+  for (unsigned l = 0; l < inputs_.dataplane.lcore_count(); ++l) {
+    const Lcore& lcore = inputs_.dataplane.lcore(l);
+    const LcoreStats& stats = lcore.stats();
+    const std::string index = std::to_string(l);
+    const std::string cpu = std::to_string(inputs_.cpus[l]);
+    const auto add = [&](MetricId id, double value) { metrics.Add(id, {index, cpu}, value); };
+    add(MetricId::kLcoreBusyCycles, static_cast<double>(stats.busy_cycles.Get()));
+    add(MetricId::kLcoreIdleCycles, static_cast<double>(stats.idle_cycles.Get()));
+    add(MetricId::kLcorePackets, static_cast<double>(stats.packets.Get()));
+    add(MetricId::kLcoreBursts, static_cast<double>(stats.bursts.Get()));
+    add(MetricId::kLcoreLoopMax, static_cast<double>(stats.loop_max_cycles.Get()) / hz);
+    add(MetricId::kLcoreSleeping, lcore.sleeping() ? 1 : 0);
+  }
+}
+
+void MetricsSource::AddLedger(MetricsBuilder& metrics, const LedgerTotals& totals) const {
+  for (const SourceResult& source : ShowCounters(totals, inputs_.document).sources) {
+    const auto in = [&](const char* kind, uint64_t n) {
+      metrics.Add(MetricId::kLedgerIn, {source.name, kind}, static_cast<double>(n));
+    };
+    const auto out = [&](const char* kind, uint64_t n) {
+      metrics.Add(MetricId::kLedgerOut, {source.name, kind}, static_cast<double>(n));
+    };
+    in("rx", source.rx);
+    in("from_kernel", source.from_kernel);
+    in("generated", source.generated);
+    in("copies", source.copies);
+    out("tx", source.tx);
+    out("punted", source.punted);
+    out("dropped", source.dropped);
+    metrics.Add(MetricId::kLedgerBuffered, {source.name}, static_cast<double>(source.buffered));
+  }
+  const DropsResult drops = ShowDrops(totals, inputs_.dataplane, inputs_.document);
+  for (const DropResult& drop : drops.drops) {
+    metrics.Add(MetricId::kDrops, {drop.reason}, static_cast<double>(drop.packets));
+  }
+  for (const PuntResult& punt : drops.punts) {
+    metrics.Add(MetricId::kPunts, {punt.reason, punt.punt_class},
+                static_cast<double>(punt.packets));
+  }
+  for (const PuntClassResult& punt_class : drops.punt_classes) {
+    metrics.Add(MetricId::kPuntPoliced, {punt_class.name}, static_cast<double>(punt_class.policed));
+  }
+}
+
+void MetricsSource::AddRouter(MetricsBuilder& metrics) const {
+  const router::ForwardingTables& tables = inputs_.dataplane.tables();
+  metrics.Add(MetricId::kRoutes, {"ipv4"}, static_cast<double>(tables.fib4.size()));
+  metrics.Add(MetricId::kRoutes, {"ipv6"}, static_cast<double>(tables.fib6.size()));
+  metrics.Add(MetricId::kFibMemory, {"ipv4"}, static_cast<double>(tables.fib4.memory_bytes()));
+  metrics.Add(MetricId::kFibMemory, {"ipv6"}, static_cast<double>(tables.fib6.memory_bytes()));
+  uint64_t resolved = 0, failed = 0;
+  inputs_.kernel.rib().ForEachNeighbor([&](const router::NeighborView& neighbor) {
+    ++(neighbor.state == router::AdjacencyState::kResolved ? resolved : failed);
+  });
+  metrics.Add(MetricId::kNeighbors, {"resolved"}, static_cast<double>(resolved));
+  metrics.Add(MetricId::kNeighbors, {"failed"}, static_cast<double>(failed));
+}
+
+void MetricsSource::AddBalancer(MetricsBuilder& metrics) const {
+  const lb::ServiceManager& manager = inputs_.balancer.manager();
+  for (const ServiceResult& service : ShowServices(manager).services) {
+    const auto add = [&](MetricId id, uint64_t n) {
+      metrics.Add(id, {service.name}, static_cast<double>(n));
+    };
+    add(MetricId::kServiceUp, service.backends_up);
+    add(MetricId::kServicePackets, service.packets);
+    add(MetricId::kServiceBytes, service.bytes);
+    add(MetricId::kServiceConnections, service.connections_new);
+  }
+  for (const BackendResult& backend : ShowBackends(manager).backends) {
+    const auto add = [&](MetricId id, double value) {
+      metrics.Add(id, {backend.service, backend.name}, value);
+    };
+    add(MetricId::kBackendUp, backend.state == "down" ? 0 : 1);
+    add(MetricId::kBackendWeight, backend.effective_weight);
+    add(MetricId::kBackendShare, backend.table_share_percent / 100);
+    add(MetricId::kBackendPackets, static_cast<double>(backend.packets));
+    add(MetricId::kBackendBytes, static_cast<double>(backend.bytes));
+    add(MetricId::kBackendConnections, static_cast<double>(backend.connections_new));
+  }
+  const ConnectionsResult connections = ShowConnections(manager, inputs_.dataplane, 0);
+  metrics.Add(MetricId::kConnections, static_cast<double>(connections.entries));
+  metrics.Add(MetricId::kConnectionCapacity, static_cast<double>(connections.capacity));
+}
+
+}  // namespace flyover

@@ -1,0 +1,104 @@
+#include "tools/flyoverd/daemon/show_balancer.h"
+
+#include <rte_cycles.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "lb/conntrack/coarse_clock.h"
+#include "lb/control/connection_view.h"
+
+namespace flyover {
+namespace {
+
+std::string HealthName(const lb::BackendInfo& backend) {
+  if (backend.health == lb::BackendHealth::kDown) return "down";
+  if (backend.drained || backend.weight_by_command.value_or(backend.weight) == 0) return "drained";
+  switch (backend.health) {
+    case lb::BackendHealth::kUp:
+      return "up";
+    case lb::BackendHealth::kUnknown:
+      return "starting";
+    case lb::BackendHealth::kUnchecked:
+    case lb::BackendHealth::kDown:
+      break;
+  }
+  return "unchecked";
+}
+
+}  // namespace
+
+ServicesResult ShowServices(const lb::ServiceManager& manager) {
+  ServicesResult result;
+  for (const lb::ServiceInfo& info : manager.Services()) {
+    ServiceResult service;
+    service.name = info.name;
+    for (const IpAddress& vip : info.vips) service.vips.push_back(vip.ToString());
+    service.protocol = info.protocol == lb::Protocol::kTcp ? "tcp" : "udp";
+    service.port = info.port;
+    service.forward = info.forward == lb::ForwardMode::kL2dsr ? "l2dsr" : "ipip";
+    service.backends = info.backends;
+    service.backends_up = info.backends_up;
+    service.packets = info.totals.packets;
+    service.bytes = info.totals.bytes;
+    service.connections_new = info.totals.new_connections;
+    result.services.push_back(std::move(service));
+  }
+  return result;
+}
+
+BackendsResult ShowBackends(const lb::ServiceManager& manager) {
+  BackendsResult result;
+  const auto now = std::chrono::system_clock::now();
+  for (const lb::BackendInfo& info : manager.Backends()) {
+    BackendResult backend;
+    backend.service = info.service;
+    backend.name = info.name;
+    backend.address = info.address.ToString();
+    backend.state = HealthName(info);
+    backend.reason = info.reason;
+    backend.since_seconds = std::chrono::duration<double>(now - info.since).count();
+    backend.weight = info.weight_by_command.value_or(info.weight);
+    backend.effective_weight = info.effective_weight;
+    backend.table_share_percent = 100.0 * info.share;
+    backend.packets = info.totals.packets;
+    backend.bytes = info.totals.bytes;
+    backend.connections_new = info.totals.new_connections;
+    backend.drained = info.drained;
+    result.backends.push_back(std::move(backend));
+  }
+  return result;
+}
+
+ConnectionsResult ShowConnections(const lb::ServiceManager& manager, Dataplane& dataplane,
+                                  size_t limit) {
+  std::vector<const lb::ConnectionTable*> tables;
+  lb::ConnectionSummary summary;
+  for (unsigned l = 0; l < dataplane.lcore_count(); ++l) {
+    tables.push_back(dataplane.lcore(l).lb().connections.get());
+    summary += lb::Summarize(*tables.back());
+  }
+  ConnectionsResult result;
+  result.capacity = summary.capacity;
+  result.entries = summary.occupancy;
+  result.created = summary.inserts;
+  result.evicted = summary.evictions;
+  lb::CoarseClock clock(rte_get_tsc_hz());
+  for (const lb::ConnectionInfo& info :
+       lb::ListConnections(tables, limit, clock.Tick(rte_rdtsc()))) {
+    ConnectionResult connection;
+    char tag[9];
+    std::snprintf(tag, sizeof(tag), "%08x", info.tag);
+    connection.flow = tag;
+    if (const auto name = manager.NameOf(info.backend)) {
+      connection.service = name->first;
+      connection.backend = name->second;
+    }
+    connection.idle_seconds = info.idle_seconds;
+    connection.lcore = info.lcore.value();
+    result.connections.push_back(std::move(connection));
+  }
+  return result;
+}
+
+}  // namespace flyover

@@ -1,0 +1,174 @@
+#include "tools/flyoverd/daemon/show_dataplane.h"
+
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+
+namespace flyover {
+namespace {
+
+struct NamedSource {
+  SourceId id;
+  std::string name;
+  const char* kind;
+};
+
+std::vector<NamedSource> SourcesOf(const Document& document) {
+  std::vector<NamedSource> sources;
+  for (size_t p = 0; p < document.ports.size(); ++p) {
+    sources.push_back(
+        {PortSource(PortIndex(static_cast<uint8_t>(p))), document.ports[p].name, "port"});
+  }
+  for (size_t p = 0; p < document.ports.size(); ++p) {
+    sources.push_back(
+        {TapSource(PortIndex(static_cast<uint8_t>(p))), "tap:" + document.ports[p].tap, "tap"});
+  }
+  sources.push_back({kGeneratedSource, "generated", "generated"});
+  return sources;
+}
+
+void AddTo(SourceResult& total, const SourceResult& source) {
+  total.rx += source.rx;
+  total.from_kernel += source.from_kernel;
+  total.generated += source.generated;
+  total.copies += source.copies;
+  total.tx += source.tx;
+  total.punted += source.punted;
+  total.dropped += source.dropped;
+  total.buffered += source.buffered;
+}
+
+}  // namespace
+
+PortsResult ShowPorts(Dataplane& dataplane, KernelSide& kernel, const Document& document) {
+  PortsResult result;
+  const router::PortTable& table = *dataplane.port_table().Load();
+  for (size_t p = 0; p < document.ports.size(); ++p) {
+    const PortConfig& config = document.ports[p];
+    const PortIndex index(static_cast<uint8_t>(p));
+    const Port& device = *dataplane.port(index);
+    const PortCounters counters = device.counters();
+    const LinkState link = kernel.DeviceLink(index);
+    const TapCounters& tap = kernel.exception().counters(index);
+    PortResult port;
+    port.name = config.name;
+    port.device = config.device;
+    port.driver = device.driver();
+    port.tap = config.tap;
+    port.mac = device.mac().ToString();
+    port.mtu = table[index].mtu;
+    port.link_up = link.up;
+    port.admin_up = kernel.AdminUp(index);
+    port.speed_mbps = link.speed_mbps;
+    port.rx_queues = device.rx_queues();
+    port.tx_queues = device.tx_queues();
+    port.rx_packets = counters.rx_packets;
+    port.rx_bytes = counters.rx_bytes;
+    port.tx_packets = counters.tx_packets;
+    port.tx_bytes = counters.tx_bytes;
+    port.rx_missed = counters.rx_missed;
+    port.rx_errors = counters.rx_errors;
+    port.rx_no_mbuf = counters.rx_no_mbuf;
+    port.tap_in_packets = tap.to_kernel_packets.load(std::memory_order_relaxed);
+    port.tap_out_packets = tap.from_kernel_packets.load(std::memory_order_relaxed);
+    for (const router::OwnAddress& own : kernel.sync().addresses().ports[p].own) {
+      port.addresses.push_back(own.address.ToString());
+    }
+    result.ports.push_back(std::move(port));
+  }
+  return result;
+}
+
+LcoresResult ShowLcores(Dataplane& dataplane, const std::vector<unsigned>& cpus,
+                        const std::vector<std::string>& ports, std::vector<LcoreCycles>& before) {
+  LcoresResult result;
+  before.resize(dataplane.lcore_count());
+  for (unsigned l = 0; l < dataplane.lcore_count(); ++l) {
+    const Lcore& lcore = dataplane.lcore(l);
+    const LcoreStats& stats = lcore.stats();
+    LcoreResult r;
+    r.index = l;
+    r.cpu = cpus[l];
+    r.numa = rte_lcore_to_socket_id(l + 1);
+    r.busy_cycles = stats.busy_cycles.Get();
+    r.idle_cycles = stats.idle_cycles.Get();
+    const auto busy = static_cast<double>(r.busy_cycles - before[l].busy);
+    const auto all = busy + static_cast<double>(r.idle_cycles - before[l].idle);
+    r.busy_percent = all > 0 ? 100.0 * busy / all : 0;
+    before[l] = {r.busy_cycles, r.idle_cycles};
+    r.packets = stats.packets.Get();
+    r.bursts = stats.bursts.Get();
+    r.loop_max_us = stats.loop_max_cycles.Get() * 1'000'000 / rte_get_tsc_hz();
+    r.sleeping = lcore.sleeping();
+    for (const Lcore::RxQueue& queue : lcore.rx_queues()) {
+      r.ports_queues.push_back(ports[queue.port.value()] + ":" + std::to_string(queue.queue));
+    }
+    result.lcores.push_back(std::move(r));
+  }
+  return result;
+}
+
+CountersResult ShowCounters(const LedgerTotals& totals, const Document& document) {
+  CountersResult result;
+  result.total.name = "total";
+  result.total.balanced = totals.threads_balance;
+  for (const NamedSource& named : SourcesOf(document)) {
+    const SourceLedger& ledger = totals.ledger[named.id];
+    SourceResult source;
+    source.name = named.name;
+    source.kind = named.kind;
+    const std::string_view kind = named.kind;
+    (kind == "port"  ? source.rx
+     : kind == "tap" ? source.from_kernel
+                     : source.generated) = ledger.entered;
+    source.copies = ledger.copies;
+    source.tx = ledger.tx;
+    source.punted = ledger.punted;
+    for (const uint64_t n : ledger.drops) source.dropped += n;
+    source.buffered = totals.Buffered(named.id);
+    source.balanced = LedgerDifference(source) == 0;
+    AddTo(result.total, source);
+    result.total.balanced = result.total.balanced && source.balanced;
+    result.sources.push_back(std::move(source));
+  }
+  return result;
+}
+
+DropsResult ShowDrops(const LedgerTotals& totals, Dataplane& dataplane, const Document& document) {
+  DropsResult result;
+  const std::vector<NamedSource> sources = SourcesOf(document);
+  for (size_t r = 0; r < kDropReasonCount; ++r) {
+    DropResult drop;
+    drop.reason = kDropReasons[r].label;
+    drop.help = kDropReasons[r].help;
+    for (const NamedSource& source : sources) {
+      const uint64_t n = totals.ledger[source.id].drops[r];
+      if (n == 0) continue;
+      drop.packets += n;
+      drop.per_source[source.name] = n;
+    }
+    result.drops.push_back(std::move(drop));
+  }
+  for (size_t r = 0; r < kPuntReasonCount; ++r) {
+    PuntResult punt;
+    punt.reason = kPuntReasons[r].label;
+    punt.punt_class = Info(kPuntReasons[r].punt_class).label;
+    punt.help = kPuntReasons[r].help;
+    for (unsigned l = 0; l < dataplane.lcore_count(); ++l) {
+      punt.packets += dataplane.lcore(l).context().punts()[r];
+    }
+    result.punts.push_back(std::move(punt));
+  }
+  for (size_t c = 0; c < kPuntClassCount; ++c) {
+    PuntClassResult punt_class;
+    punt_class.name = kPuntClasses[c].label;
+    punt_class.help = kPuntClasses[c].help;
+    punt_class.rate_pps = document.punt.rate[c];
+    for (unsigned l = 0; l < dataplane.lcore_count(); ++l) {
+      punt_class.policed += dataplane.lcore(l).context().policed()[c];
+    }
+    result.punt_classes.push_back(std::move(punt_class));
+  }
+  return result;
+}
+
+}  // namespace flyover

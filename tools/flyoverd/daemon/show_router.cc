@@ -1,0 +1,196 @@
+#include "tools/flyoverd/daemon/show_router.h"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+
+#include "router/control/protocol_numbers.h"
+
+namespace flyover {
+namespace {
+
+using router::AdjacencyState;
+using router::NexthopAction;
+
+std::string PortName(const std::vector<std::string>& ports, PortIndex port) {
+  return port.value() < ports.size() ? ports[port.value()] : "";
+}
+
+// As `ip route` names them.
+std::string ProtocolName(uint8_t protocol) {
+  switch (protocol) {
+    case RTPROT_REDIRECT:
+      return "redirect";
+    case RTPROT_KERNEL:
+      return "kernel";
+    case RTPROT_BOOT:
+      return "boot";
+    case RTPROT_STATIC:
+      return "static";
+    case RTPROT_RA:
+      return "ra";
+    case RTPROT_ZEBRA:
+      return "zebra";
+    case RTPROT_BIRD:
+      return "bird";
+    case RTPROT_DHCP:
+      return "dhcp";
+    case RTPROT_BGP:
+      return "bgp";
+    case RTPROT_ISIS:
+      return "isis";
+    case RTPROT_OSPF:
+      return "ospf";
+    case RTPROT_RIP:
+      return "rip";
+    case router::kStaticProtocol:
+      return "flyover";
+    default:
+      return std::to_string(protocol);
+  }
+}
+
+std::string ActionName(NexthopAction action) {
+  switch (action) {
+    case NexthopAction::kForward:
+      return "forward";
+    case NexthopAction::kGlean:
+      return "connected";
+    case NexthopAction::kLocal:
+      return "local";
+    case NexthopAction::kBroadcast:
+      return "broadcast";
+    case NexthopAction::kBlackhole:
+      return "blackhole";
+    case NexthopAction::kUnreachable:
+      return "unreachable";
+    case NexthopAction::kProhibit:
+      return "prohibit";
+    case NexthopAction::kHostUnreachable:
+      return "host_unreachable";
+    case NexthopAction::kNoRoute:
+      break;
+  }
+  return "none";
+}
+
+std::string StateName(AdjacencyState state) {
+  switch (state) {
+    case AdjacencyState::kResolved:
+      return "resolved";
+    case AdjacencyState::kFailed:
+      return "failed";
+    case AdjacencyState::kUnresolved:
+      break;
+  }
+  return "unresolved";
+}
+
+RouteResult ToResult(const router::RouteView& view, const std::vector<std::string>& ports) {
+  RouteResult result;
+  result.prefix = view.prefix.ToString();
+  result.metric = view.metric;
+  result.protocol = ProtocolName(view.protocol);
+  result.action = ActionName(view.action);
+  result.mtu = view.mtu;
+  result.active = view.best;
+  for (const router::NexthopView& nexthop : view.nexthops) {
+    NexthopResult n;
+    n.port = PortName(ports, nexthop.port);
+    n.weight = nexthop.weight;
+    if (nexthop.gateway) {
+      n.gateway = nexthop.gateway->ToString();
+      n.state = nexthop.port_up ? StateName(nexthop.state) : "port_down";
+      if (nexthop.state == AdjacencyState::kResolved) n.mac = nexthop.mac.ToString();
+    }
+    result.nexthops.push_back(std::move(n));
+  }
+  return result;
+}
+
+NeighborResult ToResult(const router::NeighborView& view, const std::vector<std::string>& ports) {
+  NeighborResult result;
+  result.port = PortName(ports, view.port);
+  result.address = view.address.ToString();
+  result.state = StateName(view.state);
+  if (view.state == AdjacencyState::kResolved) result.mac = view.mac.ToString();
+  return result;
+}
+
+std::string Verdict(const router::RouteExplanation& explanation,
+                    const std::vector<std::string>& ports) {
+  switch (explanation.action) {
+    case NexthopAction::kForward: {
+      if (explanation.neighbor) {
+        return "forwarded to the neighbour itself, " + explanation.neighbor->mac.ToString() +
+               " on port " + PortName(ports, explanation.neighbor->port);
+      }
+      std::string hops;
+      for (const router::NexthopView& nexthop : explanation.route->nexthops) {
+        if (!nexthop.port_up || !nexthop.gateway) continue;
+        hops += (hops.empty() ? "" : " or ") + nexthop.gateway->ToString() + " on port " +
+                PortName(ports, nexthop.port);
+        if (nexthop.state != AdjacencyState::kResolved)
+          hops += " (" + StateName(nexthop.state) + ")";
+      }
+      return "forwarded to " + hops;
+    }
+    case NexthopAction::kGlean:
+      return "on-link; held until the kernel has resolved the neighbour";
+    case NexthopAction::kLocal:
+      return "an address of this box: goes to the kernel";
+    case NexthopAction::kBroadcast:
+      return "dropped: broadcast address of a connected subnet";
+    case NexthopAction::kBlackhole:
+      return "dropped silently: blackhole route";
+    case NexthopAction::kUnreachable:
+      return "refused: ICMP host unreachable";
+    case NexthopAction::kProhibit:
+      return "refused: ICMP administratively prohibited";
+    case NexthopAction::kHostUnreachable:
+      return "refused: the neighbour does not answer; ICMP host unreachable";
+    case NexthopAction::kNoRoute:
+      break;
+  }
+  return "refused: no route; ICMP network unreachable";
+}
+
+}  // namespace
+
+RoutesResult ShowRoutes(const router::Rib& rib, const router::ForwardingTables& tables,
+                        const std::vector<std::string>& ports, size_t limit) {
+  RoutesResult result;
+  result.total = rib.route_count();
+  result.fib4_entries = tables.fib4.size();
+  result.fib6_entries = tables.fib6.size();
+  result.fib_memory_bytes = tables.fib4.memory_bytes() + tables.fib6.memory_bytes();
+  std::vector<router::RouteView> views;
+  rib.ForEachRoute([&](const router::RouteView& view) {
+    if (limit == 0 || views.size() < limit) views.push_back(view);
+  });
+  std::sort(views.begin(), views.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.prefix, a.metric) < std::pair(b.prefix, b.metric);
+  });
+  for (const router::RouteView& view : views) result.routes.push_back(ToResult(view, ports));
+  return result;
+}
+
+RouteExplainResult ShowRoute(const router::Rib& rib, const std::vector<std::string>& ports,
+                             const IpAddress& address) {
+  const router::RouteExplanation explanation = rib.LookupRoute(address);
+  RouteExplainResult result;
+  result.address = address.ToString();
+  result.found = explanation.route.has_value();
+  if (explanation.route) result.route = ToResult(*explanation.route, ports);
+  result.verdict = Verdict(explanation, ports);
+  return result;
+}
+
+NeighborsResult ShowNeighbors(const router::Rib& rib, const std::vector<std::string>& ports) {
+  NeighborsResult result;
+  rib.ForEachNeighbor(
+      [&](const router::NeighborView& view) { result.neighbors.push_back(ToResult(view, ports)); });
+  return result;
+}
+
+}  // namespace flyover

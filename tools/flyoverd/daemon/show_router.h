@@ -1,0 +1,22 @@
+// What `flyover show routes|route|neighbors` answers, from the RIB.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "common/control/results.h"
+#include "common/net/ip_address.h"
+#include "router/fib/forwarding_tables.h"
+#include "router/rib/rib.h"
+
+namespace flyover {
+
+// `limit` 0: all. Port names by PortIndex.
+RoutesResult ShowRoutes(const router::Rib& rib, const router::ForwardingTables& tables,
+                        const std::vector<std::string>& ports, size_t limit);
+RouteExplainResult ShowRoute(const router::Rib& rib, const std::vector<std::string>& ports,
+                             const IpAddress& address);
+NeighborsResult ShowNeighbors(const router::Rib& rib, const std::vector<std::string>& ports);
+
+}  // namespace flyover

@@ -1,0 +1,101 @@
+// flyoverd: reads one document, runs one data plane.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "common/log/log.h"
+#include "common/tap/tap_holder_client.h"
+#include "tools/flyoverd/daemon/check_machine.h"
+#include "tools/flyoverd/daemon/daemon.h"
+#include "tools/flyoverd/document/document.h"
+#include "tools/version/version.h"
+
+namespace flyover {
+namespace {
+
+constexpr char kDefaultDocument[] = "/etc/flyover/flyover.yaml";
+enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2 };
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::optional<Document> Load(const std::string& file) {
+  ParsedDocument parsed = LoadDocument(file);
+  for (const ConfigError& warning : parsed.warnings) {
+    std::cerr << "warning: " << warning.ToString() << "\n";
+  }
+  for (const ConfigError& error : parsed.errors) std::cerr << error.ToString() << "\n";
+  return std::move(parsed.document);
+}
+
+int Check(const std::string& file, bool allow_ssh) {
+  const auto document = Load(file);
+  if (!document) return kFailed;
+  return CheckMachine(*document, allow_ssh, std::cout) ? kOk : kFailed;
+}
+
+int Teardown(const std::string& file) {
+  const auto document = Load(file);
+  if (!document) return kFailed;
+  std::vector<std::string> taps;
+  for (const PortConfig& port : document->ports) taps.push_back(port.tap);
+  const std::string folder = document->dataplane.runtime_dir + "/" + document->dataplane.name;
+  const Status status =
+      TeardownTaps(document->kernel.network_namespace, taps, folder + "/holder.sock");
+  if (status.ok()) return kOk;
+  std::cerr << "flyoverd: " << status.message() << "\n";
+  return kFailed;
+}
+
+int RunDaemon(const std::string& file) {
+  auto document = Load(file);
+  if (!document) return kFailed;
+  if (Status status = ConfigureLog({document->log.level, document->log.areas, document->log.json});
+      !status.ok()) {
+    std::cerr << file << ": log: " << status.message() << "\n";
+    return kFailed;
+  }
+  Daemon daemon(std::move(*document), ReadAll(file), file);
+  if (const auto error = daemon.Start()) {
+    std::cerr << error->ToString() << "\n";
+    return kFailed;
+  }
+  return daemon.Run();
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app(
+      "flyoverd: software router and L4 load balancer on DPDK.\n"
+      "Exit codes: 0 stopped by a signal (or --check: valid), 1 failed, 2 usage.");
+  std::string file = kDefaultDocument;
+  bool check = false, teardown = false, version = false, allow_ssh = false;
+  app.add_option("-c,--config,document", file, "the document")->capture_default_str();
+  app.add_flag("--check", check,
+               "validate the document, say what this machine lacks for it, and exit");
+  app.add_flag("--allow-ssh-nic", allow_ssh,
+               "with --check: accept the NIC that carries the caller's ssh session");
+  app.add_flag("--teardown", teardown,
+               "remove the TAPs and the holder that outlive a stopped daemon, and exit");
+  app.add_flag("--version", version, "print the version and exit");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  if (version) {
+    std::cout << "flyoverd " << Version() << " (" << Commit() << ")\n";
+    return kOk;
+  }
+  if (check) return Check(file, allow_ssh);
+  if (teardown) return Teardown(file);
+  return RunDaemon(file);
+}
+
+}  // namespace
+}  // namespace flyover
+
+int main(int argc, char** argv) { return flyover::Main(argc, argv); }
