@@ -5,7 +5,7 @@
 namespace flyover::router {
 
 AdjacencyTable::AdjacencyTable(uint32_t capacity)
-    : slots_(capacity), pool_(std::make_shared<BlockPool>(capacity)) {}
+    : slots_(size_t{capacity} + 1), pool_(std::make_shared<BlockPool>(capacity)) {}
 
 Result<AdjacencyId> AdjacencyTable::Create(const Adjacency& adjacency) {
   const uint32_t index = pool_->Allocate(1);

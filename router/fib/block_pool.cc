@@ -15,7 +15,7 @@ uint32_t BlockPool::Allocate(unsigned size, bool urgent) {
     free_[size].pop_back();
   } else {
     const uint32_t end = urgent ? end_ : limit_;
-    if (next_ > end || end - next_ < size) return kNone;
+    if (next_ + size > end + 1) return kNone;
     index = next_;
     next_ += size;
   }

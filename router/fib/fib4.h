@@ -56,7 +56,7 @@ class Fib4 {
   size_t size() const { return rules_.size(); }
   // Of what lcores read and the writer keeps; entries not yet touched count too.
   size_t memory_bytes() const;
-  uint32_t tbl8_groups() const { return tbl8_pool_->limit() - 1; }
+  uint32_t tbl8_groups() const { return tbl8_pool_->limit(); }
   // Those in their grace period included.
   uint32_t tbl8_groups_used() const { return tbl8_pool_->used(); }
 

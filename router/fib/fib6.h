@@ -108,18 +108,23 @@ class Fib6 {
   }
 
   struct Path;  // from the root to the node where a prefix ends
+
   Path Walk(const IpPrefix& prefix, unsigned level) const;
   Slots Unpack(const Node& node) const;
-  bool PackValues(const Slots& slots, Node& node, Edit& edit);
+  // Those that allocate return false when there is no room; then nothing has been published.
+  bool Pack(const Slots& slots, Node& node, Edit& edit);
+  bool NewNode(const Node& node, uint32_t& index, Edit& edit);
+  // Publishes `node` in place of the one at `level`.
   bool ReplaceNode(const Path& path, unsigned level, const Node& node, Edit& edit);
-  bool AddNode(const Path& path, unsigned level, const IpPrefix& prefix, uint32_t group,
-               Edit& edit);
+  bool AddPath(const Path& path, unsigned level, uint32_t value, Edit& edit);
   bool RemoveNode(const Path& path, unsigned level, Edit& edit);
-  bool EditNode(const IpPrefix& prefix, uint32_t group, Edit& edit);
-  void SetRoot(const IpPrefix& prefix, uint32_t group);
-  // The value of the longest shorter prefix that ends in the same node, or 0.
+  // Adds a prefix longer than the root, or removes it (group 0).
+  bool EditNodes(const IpPrefix& prefix, uint32_t group, Edit& edit);
+  void EditRoot(const IpPrefix& prefix, uint32_t group);
+  Status EditWithRoom(const IpPrefix& prefix, uint32_t group, QsbrDomain& qsbr);
+  // The value of the longest shorter prefix that ends in the same node, which starts at bit `base`;
+  // or 0.
   uint32_t CoveringValue(const IpPrefix& prefix, unsigned base) const;
-  Status Change(const IpPrefix& prefix, uint32_t group, QsbrDomain& qsbr);
 
   MappedArray<std::atomic<uint64_t>> root_;
   MappedArray<Node> nodes_;
