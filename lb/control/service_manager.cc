@@ -1,0 +1,431 @@
+#include "lb/control/service_manager.h"
+
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+
+#include "lb/conntrack/coarse_clock.h"
+
+namespace flyover::lb {
+
+struct ServiceManager::Backend {
+  BackendConfig config;
+  std::string key;  // in backend_ids_
+  BackendId id;
+  std::optional<HealthTarget> target;
+  WallTime since;
+  bool drained = false;
+  std::optional<uint16_t> weight_by_command;
+
+  uint16_t weight() const { return weight_by_command.value_or(config.weight); }
+};
+
+struct ServiceManager::Service {
+  ServiceConfig config;
+  ServiceId id;
+  std::vector<Backend> backends;
+
+  const Backend* Find(const IpAddress& address) const {
+    for (const Backend& backend : backends) {
+      if (backend.config.address == address) return &backend;
+    }
+    return nullptr;
+  }
+};
+
+namespace {
+
+// How much later than its last packet an entry may look, by clocks that tick in seconds.
+constexpr std::chrono::seconds kClockSlack{3};
+
+std::string BackendKey(const ServiceConfig& service, const IpAddress& address) {
+  return service.name + "\n" + address.ToString();
+}
+
+std::optional<HealthTarget> TargetOf(const ServiceConfig& service, const BackendConfig& backend) {
+  const HealthConfig& health = service.health;
+  if (health.kind == HealthConfig::Kind::kNone) return std::nullopt;
+  HealthTarget target;
+  target.address = backend.address;
+  target.kind = health.kind;
+  target.port = health.port.value_or(service.port);
+  if (health.kind == HealthConfig::Kind::kHttp) {
+    target.path = health.path;
+    target.host = health.host;
+    target.expect = health.expect;
+  }
+  target.interval = health.interval;
+  target.timeout = health.timeout;
+  target.fall = health.fall;
+  target.rise = health.rise;
+  return target;
+}
+
+uint16_t Ticks(std::chrono::seconds timeout) {
+  return static_cast<uint16_t>(
+      std::clamp<int64_t>(timeout.count() * kTicksPerSecond, 1, kMaxTimeoutTicks));
+}
+
+// The outer source for a backend of this family; nullopt: the service has none.
+std::optional<IpAddress> TunnelSourceFor(const TunnelSource& source, IpFamily family) {
+  if (family == IpFamily::kIpv4 && source.ipv4) return IpAddress(*source.ipv4);
+  if (family == IpFamily::kIpv6 && source.ipv6) return IpAddress(*source.ipv6);
+  return std::nullopt;
+}
+
+Status CheckService(const ServiceConfig& service) {
+  const auto fail = [&](const std::string& what) {
+    return Status(StatusCode::kInvalidArgument, "service " + service.name + ": " + what);
+  };
+  std::set<IpAddress> seen;
+  for (const BackendConfig& backend : service.backends) {
+    if (!seen.insert(backend.address).second) {
+      return fail("two backends have the address " + backend.address.ToString());
+    }
+    if (service.forward == ForwardMode::kIpip &&
+        !TunnelSourceFor(service.source, backend.address.family())) {
+      return fail("backend " + backend.name + " needs a tunnel source of its family (source." +
+                  (backend.address.is_v4() ? "ipv4" : "ipv6") + ")");
+    }
+  }
+  return Status::Ok();
+}
+
+// "web1, web2, web3", cut short where it gets long.
+template <typename Items, typename Name>
+std::string Listed(const Items& items, Name&& name) {
+  constexpr size_t kMost = 10;
+  std::string text;
+  for (size_t i = 0; i < items.size() && i < kMost; ++i) {
+    text += (i == 0 ? "" : ", ") + name(items[i]);
+  }
+  if (items.size() > kMost) text += ", ...";
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+ServiceManager::ServiceManager(Published<ServiceTable>& published, QsbrDomain& qsbr,
+                               std::vector<const ConnectionTable*> connections,
+                               std::vector<const LbCounters*> counters)
+    : published_(published),
+      qsbr_(qsbr),
+      connections_(std::move(connections)),
+      counters_(std::move(counters)),
+      service_ids_(kMaxServices),
+      backend_ids_(kMaxBackends) {}
+
+ServiceManager::~ServiceManager() = default;
+
+Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, WallTime wall_now) {
+  if (Status status = Check(config); !status.ok()) return status;
+
+  // Nothing can fail from here on.
+  std::unordered_map<std::string, const Service*> old_services;
+  for (const Service& service : services_) old_services.emplace(service.config.name, &service);
+  std::vector<Service> next;
+  std::set<std::string> kept;
+  for (const ServiceConfig& service_config : config.services) {
+    const auto old_service = old_services.find(service_config.name);
+    Service service{service_config, {}, {}};
+    const auto [service_id, fresh_service] = service_ids_.Acquire(service_config.name);
+    service.id = ServiceId(service_id);
+    if (fresh_service) counters_.StartService(service.id);
+    for (const BackendConfig& backend_config : service_config.backends) {
+      Backend backend;
+      backend.config = backend_config;
+      backend.key = BackendKey(service_config, backend_config.address);
+      backend.target = TargetOf(service_config, backend_config);
+      backend.since = wall_now;
+      const auto [backend_id, fresh_backend] = backend_ids_.Acquire(backend.key);
+      backend.id = BackendId(backend_id);
+      if (fresh_backend) counters_.StartBackend(backend.id);
+      const Backend* const old = old_service == old_services.end()
+                                     ? nullptr
+                                     : old_service->second->Find(backend_config.address);
+      if (old != nullptr) {
+        backend.since = old->since;
+        backend.drained = old->drained;
+        if (old->config.weight == backend_config.weight) {
+          backend.weight_by_command = old->weight_by_command;
+        }
+      }
+      kept.insert(backend.key);
+      service.backends.push_back(std::move(backend));
+    }
+    next.push_back(std::move(service));
+  }
+  for (const Service& old : services_) {
+    for (const Backend& backend : old.backends) {
+      if (!kept.contains(backend.key)) backend_ids_.Retire(backend.key, now);
+    }
+    // No entry holds a service's id, so it is free at once.
+    const bool stays = std::any_of(next.begin(), next.end(), [&](const Service& service) {
+      return service.config.name == old.config.name;
+    });
+    if (!stays) service_ids_.Free(old.config.name);
+  }
+  services_ = std::move(next);
+  seed_ = config.seed;
+  connection_config_ = config.connections;
+  KeepHealthOf(services_, wall_now);
+  Republish();
+  return Status::Ok();
+}
+
+// All that could stop a configuration, before anything is changed.
+Status ServiceManager::Check(const LbConfig& config) const {
+  VipIndex vips;
+  std::set<std::string> names;
+  size_t new_backends = 0;
+  for (const ServiceConfig& service : config.services) {
+    if (!names.insert(service.name).second) {
+      return Status(StatusCode::kInvalidArgument, "two services are called " + service.name);
+    }
+    if (Status status = CheckService(service); !status.ok()) return status;
+    for (const IpAddress& vip : service.vips) {
+      const Status status =
+          vips.Add(vip, static_cast<uint8_t>(service.protocol), service.port, ServiceId(0));
+      if (!status.ok()) {
+        return Status(StatusCode::kInvalidArgument,
+                      "service " + service.name + ": " + status.message());
+      }
+    }
+    for (const BackendConfig& backend : service.backends) {
+      new_backends += !backend_ids_.Knows(BackendKey(service, backend.address));
+    }
+  }
+  // Old services' ids are free only after this: a swap of all at once takes both halves.
+  const size_t new_services =
+      static_cast<size_t>(std::count_if(names.begin(), names.end(), [&](const std::string& name) {
+        return !service_ids_.Knows(name);
+      }));
+  if (new_services > service_ids_.available()) {
+    return Status(StatusCode::kResourceExhausted,
+                  "there is room for " + std::to_string(kMaxServices) + " services");
+  }
+  if (new_backends > backend_ids_.available()) {
+    return Status(StatusCode::kResourceExhausted,
+                  "there is room for " + std::to_string(kMaxBackends) +
+                      " backends over all services, those included that were removed a moment ago");
+  }
+  return Status::Ok();
+}
+
+void ServiceManager::KeepHealthOf(const std::vector<Service>& services, WallTime wall_now) {
+  std::map<HealthTarget, Health> kept;
+  for (const Service& service : services) {
+    for (const Backend& backend : service.backends) {
+      if (!backend.target) continue;
+      const auto known = health_.find(*backend.target);
+      kept.emplace(*backend.target, known != health_.end()
+                                        ? known->second
+                                        : Health{HealthState::kUnknown, "", wall_now});
+    }
+  }
+  health_ = std::move(kept);
+}
+
+void ServiceManager::Republish() {
+  auto table = std::make_unique<ServiceTable>();
+  table->generation = ++generation_;
+  const uint16_t tcp = Ticks(connection_config_.tcp_timeout);
+  const uint16_t udp = Ticks(connection_config_.udp_timeout);
+  table->longest_timeout = std::max(tcp, udp);
+  names_.clear();
+  for (size_t s = 0; s < services_.size(); ++s) {
+    const Service& service = services_[s];
+    if (service.id.value() >= table->services.size()) {
+      table->services.resize(service.id.value() + size_t{1});
+    }
+    ServiceEntry& entry = table->services[service.id.value()];
+    entry.name = service.config.name;
+    entry.protocol = service.config.protocol;
+    entry.forward = service.config.forward;
+    entry.timeout = entry.protocol == Protocol::kTcp ? tcp : udp;
+
+    std::vector<MaglevMember> members;
+    for (size_t b = 0; b < service.backends.size(); ++b) {
+      const Backend& backend = service.backends[b];
+      members.push_back({backend.config.address, EffectiveWeight(backend)});
+      if (backend.id.value() >= table->backends.size()) {
+        table->backends.resize(backend.id.value() + size_t{1});
+        table->timeouts.resize(table->backends.size(), table->longest_timeout);
+        names_.resize(table->backends.size(), {kNobody, 0});
+      }
+      table->backends[backend.id.value()] = EntryOf(service, backend);
+      table->timeouts[backend.id.value()] = entry.timeout;
+      names_[backend.id.value()] = {static_cast<uint32_t>(s), static_cast<uint32_t>(b)};
+    }
+    // Cannot fail: Check has seen that addresses differ and how many there are.
+    entry.maglev = std::move(tables_.Get(std::move(members), seed_)).value();
+    for (const MaglevMember& member : entry.maglev->members()) {
+      entry.pool.push_back(service.Find(member.address)->id);
+    }
+    for (const IpAddress& vip : service.config.vips) {
+      (void)table->vips.Add(vip, static_cast<uint8_t>(entry.protocol), service.config.port,
+                            service.id);
+    }
+  }
+  published_.Publish(std::move(table), qsbr_);
+  tables_.Trim();
+}
+
+BackendEntry ServiceManager::EntryOf(const Service& service, const Backend& backend) const {
+  const IpAddress& address = backend.config.address;
+  const BackendState state = IsDown(backend)                 ? BackendState::kDown
+                             : EffectiveWeight(backend) == 0 ? BackendState::kDrained
+                                                             : BackendState::kActive;
+  if (service.config.forward == ForwardMode::kL2dsr) {
+    return MakeDirectBackend(service.id, state, address);
+  }
+  return MakeTunnelBackend(service.id, state, address,
+                           *TunnelSourceFor(service.config.source, address.family()));
+}
+
+bool ServiceManager::IsDown(const Backend& backend) const {
+  if (!backend.target) return false;
+  const auto health = health_.find(*backend.target);
+  return health != health_.end() && health->second.state == HealthState::kDown;
+}
+
+uint16_t ServiceManager::EffectiveWeight(const Backend& backend) const {
+  return backend.drained || IsDown(backend) ? uint16_t{0} : backend.weight();
+}
+
+std::vector<HealthTarget> ServiceManager::HealthTargets() const {
+  std::vector<HealthTarget> targets;
+  for (const auto& [target, health] : health_) targets.push_back(target);
+  return targets;
+}
+
+void ServiceManager::OnHealthEvents(std::span<const HealthEvent> events) {
+  bool changed = false;
+  for (const HealthEvent& event : events) {
+    const auto health = health_.find(event.target);
+    if (health == health_.end()) continue;  // no longer ours: the event was under way
+    // Unknown counts as up, so only the way to down and back changes a table.
+    changed |= (health->second.state == HealthState::kDown) != (event.state == HealthState::kDown);
+    health->second = {event.state, event.reason, event.time};
+  }
+  if (changed) Republish();
+}
+
+Result<ServiceManager::Backend*> ServiceManager::FindBackend(std::string_view service_name,
+                                                             std::string_view backend_name) {
+  for (Service& service : services_) {
+    if (service.config.name != service_name) continue;
+    for (Backend& backend : service.backends) {
+      if (backend.config.name == backend_name) return &backend;
+    }
+    return Status(StatusCode::kNotFound,
+                  "service " + service.config.name + " has no backend " +
+                      std::string(backend_name) + "; it has: " +
+                      Listed(service.backends, [](const Backend& b) { return b.config.name; }));
+  }
+  return Status(StatusCode::kNotFound,
+                "no service " + std::string(service_name) + "; there are: " +
+                    Listed(services_, [](const Service& s) { return s.config.name; }));
+}
+
+Status ServiceManager::Drain(std::string_view service, std::string_view backend) {
+  const auto found = FindBackend(service, backend);
+  if (!found.ok()) return found.status();
+  (*found)->drained = true;
+  Republish();
+  return Status::Ok();
+}
+
+Status ServiceManager::Enable(std::string_view service, std::string_view backend) {
+  const auto found = FindBackend(service, backend);
+  if (!found.ok()) return found.status();
+  if ((*found)->weight() == 0) {
+    return Status(StatusCode::kFailedPrecondition,
+                  "its weight is 0, so it would get no flows; give it a weight instead");
+  }
+  (*found)->drained = false;
+  Republish();
+  return Status::Ok();
+}
+
+Status ServiceManager::SetWeight(std::string_view service, std::string_view backend,
+                                 uint16_t weight) {
+  const auto found = FindBackend(service, backend);
+  if (!found.ok()) return found.status();
+  (*found)->weight_by_command = weight;
+  Republish();
+  return Status::Ok();
+}
+
+void ServiceManager::Tick(Clock::time_point now) {
+  if (backend_ids_.retired() == 0) return;
+  std::vector<uint64_t> sweeps;
+  for (const ConnectionTable* table : connections_) sweeps.push_back(table->sweeps());
+  const auto hold = std::max(connection_config_.tcp_timeout, connection_config_.udp_timeout);
+  backend_ids_.Collect(now, hold + kClockSlack, sweeps);
+}
+
+std::vector<ServiceInfo> ServiceManager::Services() const {
+  std::vector<ServiceInfo> infos;
+  for (const Service& service : services_) {
+    ServiceInfo info;
+    info.name = service.config.name;
+    info.id = service.id;
+    info.vips = service.config.vips;
+    info.protocol = service.config.protocol;
+    info.port = service.config.port;
+    info.forward = service.config.forward;
+    info.table_digest = table()->Service(service.id).maglev->digest();
+    info.backends = static_cast<unsigned>(service.backends.size());
+    for (const Backend& backend : service.backends) info.backends_up += !IsDown(backend);
+    info.totals = counters_.Service(service.id);
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
+std::vector<BackendInfo> ServiceManager::Backends() const {
+  std::vector<BackendInfo> infos;
+  for (const Service& service : services_) {
+    const MaglevTable& maglev = *table()->Service(service.id).maglev;
+    for (const Backend& backend : service.backends) {
+      BackendInfo info;
+      info.service = service.config.name;
+      info.name = backend.config.name;
+      info.address = backend.config.address;
+      info.id = backend.id;
+      info.since = backend.since;
+      if (backend.target) {
+        const Health& health = health_.at(*backend.target);
+        info.health = health.state == HealthState::kUp     ? BackendHealth::kUp
+                      : health.state == HealthState::kDown ? BackendHealth::kDown
+                                                           : BackendHealth::kUnknown;
+        info.reason = health.reason;
+        info.since = health.since;
+      }
+      info.drained = backend.drained;
+      info.weight = backend.config.weight;
+      info.weight_by_command = backend.weight_by_command;
+      info.effective_weight = EffectiveWeight(backend);
+      for (size_t i = 0; i < maglev.members().size(); ++i) {
+        if (maglev.members()[i].address != info.address) continue;
+        info.share = maglev.slots_of(i) / double{MaglevTable::kSlots};
+      }
+      info.totals = counters_.Backend(backend.id);
+      infos.push_back(std::move(info));
+    }
+  }
+  return infos;
+}
+
+std::vector<IpAddress> ServiceManager::Vips() const {
+  return table() == nullptr ? std::vector<IpAddress>() : table()->vips.addresses();
+}
+
+std::optional<std::pair<std::string, std::string>> ServiceManager::NameOf(BackendId id) const {
+  if (id.value() >= names_.size() || names_[id.value()].first == kNobody) return std::nullopt;
+  const auto [s, b] = names_[id.value()];
+  return std::pair(services_[s].config.name, services_[s].backends[b].config.name);
+}
+
+}  // namespace flyover::lb

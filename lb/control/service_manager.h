@@ -1,0 +1,147 @@
+// The balancer's control: from the document, the health checks' verdicts and the operator's
+// commands it makes the ServiceTable that lcores use.
+//
+// What decides a backend's share of new flows, strongest first:
+//   down (its health check)            none; its connections choose again
+//   drained (command)                  none; its connections stay
+//   weight by command, else document   that; 0 is the same as drained
+// When every backend of a service is down or has no weight, its packets are dropped and counted
+// (vip_no_backend): traffic is never sent to a server that is known not to answer.
+//
+// Commands survive a reload for as long as the service keeps the backend's address; a weight by
+// command ends with the reload that changes that backend's weight in the document.
+//
+// Threads: the control thread only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/rcu/published.h"
+#include "common/rcu/qsbr_domain.h"
+#include "lb/config/lb_config.h"
+#include "lb/conntrack/connection_table.h"
+#include "lb/control/counter_view.h"
+#include "lb/control/id_pool.h"
+#include "lb/control/table_cache.h"
+#include "lb/health/health_target.h"
+#include "lb/service/service_table.h"
+
+namespace flyover::lb {
+
+enum class BackendHealth : uint8_t { kUnchecked, kUnknown, kUp, kDown };
+
+struct BackendInfo {
+  std::string service;
+  std::string name;
+  IpAddress address;
+  BackendId id;
+  BackendHealth health = BackendHealth::kUnchecked;
+  std::string reason;  // of the last change of health; empty before the first
+  std::chrono::system_clock::time_point since;  // of the last change of health, or when first known
+  bool drained = false;                         // by command
+  uint16_t weight = 0;                          // of the document
+  std::optional<uint16_t> weight_by_command;
+  uint16_t effective_weight = 0;
+  double share = 0;  // of the service's new flows, 0 to 1: its part of the Maglev table
+  FlowTotals totals;
+};
+
+struct ServiceInfo {
+  std::string name;
+  ServiceId id;
+  std::vector<IpAddress> vips;
+  Protocol protocol = Protocol::kTcp;
+  uint16_t port = 0;
+  ForwardMode forward = ForwardMode::kIpip;
+  uint64_t table_digest = 0;  // equal on two balancers that choose alike
+  unsigned backends = 0;
+  unsigned backends_up = 0;  // not down
+  FlowTotals totals;
+};
+
+class ServiceManager {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using WallTime = std::chrono::system_clock::time_point;
+
+  // `connections` and `counters`: one per lcore; they outlive the manager. May be empty (tests).
+  ServiceManager(Published<ServiceTable>& published, QsbrDomain& qsbr,
+                 std::vector<const ConnectionTable*> connections,
+                 std::vector<const LbCounters*> counters);
+  ~ServiceManager();
+
+  // Makes `config` the balancer's configuration and publishes it. On an error nothing has changed.
+  // Errors: kInvalidArgument  two services on one VIP, protocol and port; no tunnel source for a
+  //                           backend's family; an address twice in one service
+  //         kResourceExhausted  more services or backends than the tables take
+  Status Apply(const LbConfig& config, Clock::time_point now, WallTime wall_now);
+
+  // What the health checker shall probe now. Changes with Apply only.
+  std::vector<HealthTarget> HealthTargets() const;
+  // The checker's news; published in one go.
+  void OnHealthEvents(std::span<const HealthEvent> events);
+
+  // Commands. Errors: kNotFound names what there is instead.
+  Status Drain(std::string_view service, std::string_view backend);
+  // Takes a drain back. Errors also: kFailedPrecondition when the weight is 0 all the same.
+  Status Enable(std::string_view service, std::string_view backend);
+  Status SetWeight(std::string_view service, std::string_view backend, uint16_t weight);
+
+  // About once a second: gives back ids that nothing can point at any more.
+  void Tick(Clock::time_point now);
+
+  // For `show` and metrics, in the document's order.
+  std::vector<ServiceInfo> Services() const;
+  std::vector<BackendInfo> Backends() const;
+  // Every VIP once, for ARP, ND and announcements.
+  std::vector<IpAddress> Vips() const;
+  // Names of a backend id, also of connection entries; nullopt when no service has it.
+  std::optional<std::pair<std::string, std::string>> NameOf(BackendId id) const;
+  const ServiceTable* table() const { return published_.Load(); }
+  // Ids held back because connection entries may point at them.
+  size_t retired_ids() const { return backend_ids_.retired(); }
+
+ private:
+  struct Backend;
+  struct Service;
+  struct Health {
+    HealthState state = HealthState::kUnknown;
+    std::string reason;
+    WallTime since;
+  };
+
+  Status Check(const LbConfig& config) const;
+  void KeepHealthOf(const std::vector<Service>& services, WallTime wall_now);
+  void Republish();
+  BackendEntry EntryOf(const Service& service, const Backend& backend) const;
+  bool IsDown(const Backend& backend) const;
+  uint16_t EffectiveWeight(const Backend& backend) const;
+  Result<Backend*> FindBackend(std::string_view service, std::string_view backend);
+
+  Published<ServiceTable>& published_;
+  QsbrDomain& qsbr_;
+  std::vector<const ConnectionTable*> connections_;
+  CounterView counters_;
+  TableCache tables_;
+  IdPool service_ids_;
+  IdPool backend_ids_;
+  std::vector<Service> services_;  // the document's order
+  std::map<HealthTarget, Health> health_;
+  uint64_t seed_ = 0;
+  ConnectionConfig connection_config_;
+  uint64_t generation_ = 0;
+  static constexpr uint32_t kNobody = 0xffffffff;
+  std::vector<std::pair<uint32_t, uint32_t>>
+      names_;  // by BackendId: service and backend in services_
+};
+
+}  // namespace flyover::lb

@@ -1,0 +1,48 @@
+#include "lb/datapath/lb_lcore.h"
+
+#include <algorithm>
+
+namespace flyover::lb {
+namespace {
+
+constexpr unsigned kSweepBuckets = 8;
+constexpr uint64_t kSweepSeconds = 10;
+
+}  // namespace
+
+LbLcore::LbLcore(LcoreIndex lcore, const HashKey& key, uint64_t tsc_hz,
+                 std::unique_ptr<ConnectionTable> table)
+    : index(lcore),
+      flow_key(key),
+      connections(std::move(table)),
+      clock(tsc_hz),
+      // Far apart, so that two lcores seldom use one id for one backend at one time.
+      next_ip_id(static_cast<uint16_t>(lcore.value() * (0x10000 / kMaxLcores))) {
+  const uint64_t buckets = connections->capacity() / ConnectionShard::kWays;
+  sweep_interval_ = std::max<uint64_t>(kSweepSeconds * tsc_hz * kSweepBuckets / buckets, 1);
+}
+
+void LbLcore::Housekeeping(uint64_t now, const ServiceTable* table) {
+  if (now < next_sweep_ || table == nullptr) return;
+  next_sweep_ = now + sweep_interval_;
+  connections->Sweep(kSweepBuckets, clock.Tick(now), table->connection_timeouts());
+}
+
+Result<std::vector<std::unique_ptr<LbLcore>>> MakeLbLcores(unsigned lcores, uint32_t capacity,
+                                                           const HashKey& key, uint64_t tsc_hz) {
+  std::vector<std::unique_ptr<LbLcore>> all;
+  for (unsigned i = 0; i < lcores; ++i) {
+    auto table = ConnectionTable::Create(capacity / lcores);
+    if (!table.ok()) return table.status();
+    all.push_back(std::make_unique<LbLcore>(LcoreIndex(static_cast<uint8_t>(i)), key, tsc_hz,
+                                            std::move(table).value()));
+  }
+  for (auto& lcore : all) {
+    for (const auto& other : all) {
+      if (other != lcore) lcore->others.push_back(other->connections.get());
+    }
+  }
+  return all;
+}
+
+}  // namespace flyover::lb

@@ -1,0 +1,45 @@
+// What the balancer keeps for one forwarding lcore.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/strong_id.h"
+#include "common/net/flow_hash.h"
+#include "lb/conntrack/coarse_clock.h"
+#include "lb/conntrack/connection_table.h"
+#include "lb/service/lb_counters.h"
+#include "lb/service/service_table.h"
+
+namespace flyover::lb {
+
+// Threads: its lcore. Others may read `counters` and call the any-thread part of `connections`.
+struct LbLcore {
+  LbLcore(LcoreIndex lcore, const HashKey& key, uint64_t tsc_hz,
+          std::unique_ptr<ConnectionTable> table);
+
+  // Once a loop, between two quiescent points: sweeps a little of the connection table. A whole
+  // pass takes 10 s or longer, so that its memory traffic does not show beside the packets'.
+  void Housekeeping(uint64_t now, const ServiceTable* table);
+
+  const LcoreIndex index;
+  const HashKey flow_key;  // the data plane's: what meta.flow_hash is computed with
+  const std::unique_ptr<ConnectionTable> connections;
+  std::vector<const ConnectionTable*> others;  // other lcores': read for ICMP errors
+  LbCounters counters;
+  CoarseClock clock;
+  uint16_t next_ip_id;  // of outer IPv4 headers that may be fragmented
+
+ private:
+  uint64_t sweep_interval_;  // TSC ticks
+  uint64_t next_sweep_ = 0;
+};
+
+// The state of `lcores` lcores, wired to each other. `capacity` counts flows over all of them.
+// `key` is the data plane's flow key.
+Result<std::vector<std::unique_ptr<LbLcore>>> MakeLbLcores(unsigned lcores, uint32_t capacity,
+                                                           const HashKey& key, uint64_t tsc_hz);
+
+}  // namespace flyover::lb

@@ -1,0 +1,93 @@
+#include "lb/datapath/service_lookup.h"
+
+#include <cstring>
+
+#include "common/net/headers.h"
+#include "lb/datapath/vip_icmp.h"
+
+namespace flyover::lb {
+namespace {
+
+bool SourceIsDestination(const PacketMeta& meta, rte_mbuf* m) {
+  if ((meta.flags & kIpv6) != 0) {
+    const auto& ip = *HeaderAt<Ipv6Header>(m, meta.l3_offset);
+    return std::memcmp(ip.src, ip.dst, sizeof(ip.src)) == 0;
+  }
+  const auto& ip = *HeaderAt<Ipv4Header>(m, meta.l3_offset);
+  return ip.src == ip.dst;
+}
+
+// Whether the IP packet holds the whole L4 header that its own length fields promise.
+bool HeaderIsWhole(const PacketMeta& meta, rte_mbuf* m) {
+  if ((meta.flags & kL4Valid) == 0) return false;
+  const unsigned length = meta.l3_length - (meta.l4_offset - meta.l3_offset);
+  if (meta.protocol == kProtoTcp) {
+    const unsigned header = (HeaderAt<TcpHeader>(m, meta.l4_offset)->data_offset >> 4) * 4u;
+    return header >= sizeof(TcpHeader) && header <= length;
+  }
+  const unsigned datagram = HeaderAt<UdpHeader>(m, meta.l4_offset)->length.host();
+  return datagram >= sizeof(UdpHeader) && datagram <= length;
+}
+
+// A packet to the VIP `vip`, which is no fragment.
+void ToVip(StageContext& context, LbLcore& lcore, const ServiceTable& table, Burst& burst,
+           unsigned i, VipIndex::VipId vip, ServiceEdges& out) {
+  PacketMeta& meta = burst.meta[i];
+  rte_mbuf* const m = burst.pkt[i];
+  switch (meta.protocol) {
+    case kProtoTcp:
+    case kProtoUdp: {
+      if (!HeaderIsWhole(meta, m)) return context.Drop(m, DropReason::kVipTruncated);
+      const uint16_t port = LoadBe16(HeaderAt<uint8_t>(m, meta.l4_offset) + 2);
+      const ServiceId service = table.vips.FindService(vip, meta.protocol, port);
+      if (service == kNoService) return out.route.Add(i);
+      meta.service = service.value();
+      return out.balance.Add(i);
+    }
+    case kProtoIcmp:
+    case kProtoIcmpv6:
+      switch (VipIcmp(context, lcore, table, burst, i, vip)) {
+        case VipIcmpVerdict::kDropped:
+          return;
+        case VipIcmpVerdict::kRoute:
+          return out.route.Add(i);
+        case VipIcmpVerdict::kBalance:
+          return out.balance.Add(i);
+      }
+      return;
+    default:
+      return out.route.Add(i);
+  }
+}
+
+}  // namespace
+
+void ServiceLookup(StageContext& context, LbLcore& lcore, const ServiceTable* table, Burst& burst,
+                   const IndexList& in, ServiceEdges& out) {
+  if (table == nullptr || table->vips.empty()) {
+    for (const unsigned i : in) out.route.Add(i);
+    return;
+  }
+  for (const unsigned i : in) {
+    PacketMeta& meta = burst.meta[i];
+    rte_mbuf* const m = burst.pkt[i];
+    const VipIndex::VipId vip =
+        (meta.flags & kIpv6) != 0
+            ? table->vips.FindIpv6(HeaderAt<Ipv6Header>(m, meta.l3_offset)->dst)
+            : table->vips.FindIpv4(HeaderAt<Ipv4Header>(m, meta.l3_offset)->dst.host());
+    if (__builtin_expect(vip == VipIndex::kNotVip, 1)) {
+      out.route.Add(i);
+      continue;
+    }
+    meta.flags |= kVip;
+    if (SourceIsDestination(meta, m)) {
+      context.Drop(m, DropReason::kVipLand);
+    } else if ((meta.flags & kFragment) != 0) {
+      context.Drop(m, DropReason::kVipFragment);
+    } else {
+      ToVip(context, lcore, *table, burst, i, vip, out);
+    }
+  }
+}
+
+}  // namespace flyover::lb

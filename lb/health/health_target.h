@@ -1,0 +1,43 @@
+// One thing to probe. Services that probe the same thing in the same way share the probe.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <string>
+
+#include "common/net/ip_address.h"
+#include "lb/config/lb_config.h"
+
+namespace flyover::lb {
+
+struct HealthTarget {
+  IpAddress address;
+  HealthConfig::Kind kind = HealthConfig::Kind::kTcp;  // never kNone
+  uint16_t port = 0;
+  std::string path;  // HTTP
+  std::string host;  // HTTP; empty: the address
+  uint16_t expect = 200;
+  std::chrono::milliseconds interval{2000};
+  std::chrono::milliseconds timeout{1000};
+  uint16_t fall = 3;
+  uint16_t rise = 2;
+
+  auto operator<=>(const HealthTarget&) const = default;
+};
+
+enum class HealthState : uint8_t {
+  kUnknown,  // no verdict yet: counts as up
+  kUp,
+  kDown,
+};
+
+// A verdict that differs from the one before it.
+struct HealthEvent {
+  HealthTarget target;
+  HealthState state = HealthState::kUnknown;
+  std::string reason;  // of the last probe: "status 200", "connection refused", ...
+  std::chrono::system_clock::time_point time;
+};
+
+}  // namespace flyover::lb

@@ -1,0 +1,81 @@
+// What the balancer counts per service and per backend, on one lcore.
+//
+// Threads: the lcore that owns them adds; any thread reads. Sizes are fixed, so that no counter
+// moves while it is read; pages that no id has used take no memory.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "common/base/strong_id.h"
+
+namespace flyover::lb {
+
+// A service's place in the service table and in the counters.
+using ServiceId = StrongId<struct ServiceIdTag, uint16_t>;
+inline constexpr unsigned kMaxServices = 16'384;
+inline constexpr unsigned kMaxBackends = 32'768;
+inline constexpr ServiceId kNoService{0xffff};
+
+// A number with one writer: adding is a plain add, not a locked one.
+class OwnedCounter {
+ public:
+  void Add(uint64_t n) { value_.store(Load() + n, std::memory_order_relaxed); }
+  uint64_t Load() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+struct FlowTotals {
+  uint64_t packets = 0;          // sent on to a backend
+  uint64_t bytes = 0;            // of the client's IP packets, without what we put around them
+  uint64_t new_connections = 0;  // connection entries made for, or moved to, a backend
+  uint64_t no_backend = 0;       // dropped: vip_no_backend
+
+  FlowTotals& operator+=(const FlowTotals& o) {
+    packets += o.packets;
+    bytes += o.bytes;
+    new_connections += o.new_connections;
+    no_backend += o.no_backend;
+    return *this;
+  }
+  FlowTotals& operator-=(const FlowTotals& o) {
+    packets -= o.packets;
+    bytes -= o.bytes;
+    new_connections -= o.new_connections;
+    no_backend -= o.no_backend;
+    return *this;
+  }
+  bool operator==(const FlowTotals&) const = default;
+};
+
+struct FlowCounters {
+  OwnedCounter packets;
+  OwnedCounter bytes;
+  OwnedCounter new_connections;
+  OwnedCounter no_backend;
+
+  FlowTotals Load() const {
+    return {packets.Load(), bytes.Load(), new_connections.Load(), no_backend.Load()};
+  }
+};
+
+class LbCounters {
+ public:
+  LbCounters()
+      : services_(std::make_unique<FlowCounters[]>(kMaxServices)),
+        backends_(std::make_unique<FlowCounters[]>(kMaxBackends)) {}
+
+  FlowCounters& service(ServiceId id) { return services_[id.value()]; }
+  FlowCounters& backend(BackendId id) { return backends_[id.value()]; }
+  const FlowCounters& service(ServiceId id) const { return services_[id.value()]; }
+  const FlowCounters& backend(BackendId id) const { return backends_[id.value()]; }
+
+ private:
+  std::unique_ptr<FlowCounters[]> services_;
+  std::unique_ptr<FlowCounters[]> backends_;
+};
+
+}  // namespace flyover::lb

@@ -1,0 +1,51 @@
+// All services as the packet path sees them: one immutable snapshot, built by lb/control's
+// ServiceManager and published by Published<ServiceTable>.
+//
+// Threads: the control thread builds it; lcores read it between two quiescent points.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/strong_id.h"
+#include "lb/config/lb_config.h"
+#include "lb/conntrack/connection_timeouts.h"
+#include "lb/maglev/maglev_table.h"
+#include "lb/service/backend_entry.h"
+#include "lb/service/lb_counters.h"
+#include "lb/service/vip_index.h"
+
+namespace flyover::lb {
+
+struct ServiceEntry {
+  std::string name;
+  Protocol protocol = Protocol::kTcp;
+  ForwardMode forward = ForwardMode::kIpip;
+  uint16_t timeout = 0;  // ticks without a packet until a flow is forgotten
+  // Never null for a service that the VIP index names. Services with equal pools share one.
+  std::shared_ptr<const MaglevTable> maglev;
+  std::vector<BackendId> pool;  // by the Maglev table's index
+};
+
+struct ServiceTable {
+  VipIndex vips;
+  std::vector<ServiceEntry> services;  // by ServiceId; ids that are free have no Maglev table
+  std::vector<BackendEntry> backends;  // by BackendId
+  std::vector<uint16_t> timeouts;      // by BackendId, ticks
+  uint16_t longest_timeout = 0;        // for entries whose backend is gone
+  uint64_t generation = 0;             // counts publications
+
+  // An id of a connection entry may be younger than this snapshot: it is absent here then.
+  const BackendEntry& Backend(BackendId id) const {
+    static constexpr BackendEntry kNobody{};
+    return id.value() < backends.size() ? backends[id.value()] : kNobody;
+  }
+  const ServiceEntry& Service(ServiceId id) const { return services[id.value()]; }
+  ConnectionTimeouts connection_timeouts() const {
+    return {timeouts.data(), timeouts.size(), longest_timeout};
+  }
+};
+
+}  // namespace flyover::lb
