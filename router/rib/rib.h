@@ -23,7 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/base/status.h"
@@ -88,23 +88,27 @@ class Rib {
     uint32_t installed = 0;  // GroupId in the FIB
   };
 
-  Status Validate(const RibRoute& route) const;
-  uint32_t NewCandidate();
-  void FreeCandidate(uint32_t index);
+  Result<PathId> AcquirePath(const PathSpec& spec, PathId like);
+  uint32_t NewCandidate(const Candidate& candidate);
+  // Where the candidate with `metric` hangs, or would.
+  uint32_t* FindLink(Node& node, uint32_t metric);
   PathId BestUsable(const Node& node) const;
-  // Makes the FIB follow the node; drops the node when it is empty. On error nothing has changed.
+  // Makes the FIB follow the prefix's candidates, and the neighbours inside follow it. On error
+  // nothing has changed.
   Status Reconcile(const IpPrefix& prefix);
   Status Install(const IpPrefix& prefix, Node& node, PathId wanted);
   void DropIfEmpty(const IpPrefix& prefix);
-  // After the best route to `prefix` changed: rule 2 for all neighbours inside.
+  // Rule 2, for all neighbours inside `prefix` and for one address.
   void ReconcileNeighbors(const IpPrefix& prefix);
   void ReconcileHost(const IpAddress& address);
+  // Rule 1, for all prefixes, after ports changed.
   void ReconcileAll();
-  void NeighborChanged(PortIndex port, const IpAddress& address);
+  void ChangeNeighbor(const NeighborKey& key, const std::optional<Neighbor>& state);
+  // Lcores look again at what they hold.
   void Bump();
   // The longest prefix with a usable route. Nullptr: none.
   const Node* Covering(const IpAddress& address, IpPrefix& prefix) const;
-  RouteView ViewOf(const IpPrefix& prefix, const Node& node, const Candidate& candidate) const;
+  RouteView ViewOf(const IpPrefix& prefix, const Candidate& candidate, bool best) const;
   NeighborView ViewOf(const NeighborKey& key, const Neighbor& neighbor) const;
 
   ForwardingTables& tables_;
