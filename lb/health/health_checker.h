@@ -48,9 +48,9 @@ class HealthChecker {
  private:
   class Prober;
   struct Shared;
-  explicit HealthChecker(std::shared_ptr<Shared> shared);
+  explicit HealthChecker(std::unique_ptr<Shared> shared);
 
-  std::shared_ptr<Shared> shared_;
+  std::unique_ptr<Shared> shared_;
 };
 
 }  // namespace flyover::lb

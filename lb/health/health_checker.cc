@@ -1,0 +1,243 @@
+#include "lb/health/health_checker.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <future>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "lb/health/probe.h"
+#include "lb/health/verdict.h"
+
+namespace flyover::lb {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Moves the calling thread, and no other, into the namespace.
+Status EnterNamespace(const std::string& name) {
+  if (name.empty()) return Status::Ok();
+  const std::string path = name.find('/') == std::string::npos ? "/run/netns/" + name : name;
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    return ErrnoStatus(errno == ENOENT ? StatusCode::kNotFound : StatusCode::kPermissionDenied,
+                       "network namespace " + path, errno);
+  }
+  const int error = setns(fd, CLONE_NEWNET) == 0 ? 0 : errno;
+  close(fd);
+  if (error == 0) return Status::Ok();
+  return ErrnoStatus(StatusCode::kPermissionDenied, "enter network namespace " + path, error);
+}
+
+}  // namespace
+
+// What the two sides share. `mutex` guards what is below it.
+struct HealthChecker::Shared {
+  ~Shared() {
+    if (multi != nullptr) curl_multi_cleanup(multi);
+    if (event_fd >= 0) close(event_fd);
+  }
+  CURLM* multi = nullptr;  // its owner is the prober's thread; curl_multi_wakeup is for any
+  int event_fd = -1;
+  std::thread thread;
+
+  std::mutex mutex;
+  bool stop = false;
+  std::optional<std::vector<HealthTarget>> new_targets;
+  std::vector<HealthEvent> events;
+};
+
+// The thread: starts probes when they are due, collects results, sleeps in curl_multi_poll.
+class HealthChecker::Prober {
+ public:
+  Prober(Shared& shared, uint64_t seed) : shared_(shared), random_(seed) {}
+  ~Prober() {
+    for (auto& [target, check] : checks_) Abort(check);
+  }
+
+  void Run() {
+    while (TakeOrders()) {
+      const Clock::time_point next = StartDue(Clock::now());
+      const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
+      const auto timeout = static_cast<int>(std::clamp<int64_t>(wait.count(), 0, 60'000));
+      int running = 0;
+      curl_multi_perform(shared_.multi, &running);
+      Collect();
+      curl_multi_poll(shared_.multi, nullptr, 0, timeout, nullptr);
+      curl_multi_perform(shared_.multi, &running);
+      Collect();
+    }
+  }
+
+ private:
+  struct Check {
+    Verdict verdict;
+    Clock::time_point due;
+    std::unique_ptr<Probe> probe;  // while one is under way
+  };
+  using Checks = std::map<HealthTarget, Check>;
+
+  // False: time to end.
+  bool TakeOrders() {
+    std::optional<std::vector<HealthTarget>> targets;
+    {
+      const std::lock_guard lock(shared_.mutex);
+      if (shared_.stop) return false;
+      targets.swap(shared_.new_targets);
+    }
+    if (targets) Replace(*targets);
+    return true;
+  }
+
+  void Replace(const std::vector<HealthTarget>& targets) {
+    Checks next;
+    for (const HealthTarget& target : targets) {
+      auto known = checks_.extract(target);
+      if (!known.empty()) {
+        next.insert(std::move(known));
+        continue;
+      }
+      const std::chrono::milliseconds spread = std::min(target.interval, kFirstProbeWithin);
+      next.try_emplace(target, Check{Verdict(target.fall, target.rise),
+                                     Clock::now() + Uniform(spread * 0, spread), nullptr});
+    }
+    for (auto& [target, check] : checks_) Abort(check);  // those that nobody wants any more
+    checks_ = std::move(next);
+  }
+
+  // Starts what is due; returns when the next one is.
+  Clock::time_point StartDue(Clock::time_point now) {
+    Clock::time_point next = now + std::chrono::minutes(1);
+    for (auto& [target, check] : checks_) {
+      if (check.probe != nullptr) continue;  // curl_multi_poll wakes for it
+      if (check.due <= now) {
+        StartProbe(target, check, now);
+      } else {
+        next = std::min(next, check.due);
+      }
+    }
+    return next;
+  }
+
+  void StartProbe(const HealthTarget& target, Check& check, Clock::time_point now) {
+    check.due = now + Uniform(target.interval * 9 / 10, target.interval);
+    check.probe = std::make_unique<Probe>(target);
+    if (check.probe->easy() == nullptr) {  // out of memory says nothing of the target
+      check.probe.reset();
+      return;
+    }
+    curl_easy_setopt(check.probe->easy(), CURLOPT_PRIVATE, &target);
+    curl_multi_add_handle(shared_.multi, check.probe->easy());
+  }
+
+  void Collect() {
+    int left = 0;
+    while (const CURLMsg* const message = curl_multi_info_read(shared_.multi, &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      const CURLcode code = message->data.result;  // gone once the handle is removed
+      const HealthTarget* target = nullptr;
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &target);
+      Finish(*checks_.find(*target), code);
+    }
+  }
+
+  void Finish(Checks::value_type& entry, CURLcode code) {
+    auto& [target, check] = entry;
+    const ProbeResult result = check.probe->Judge(code);
+    Abort(check);
+    if (!check.verdict.Count(result.good)) return;
+    const HealthEvent event{target, check.verdict.state(), result.reason,
+                            std::chrono::system_clock::now()};
+    {
+      const std::lock_guard lock(shared_.mutex);
+      shared_.events.push_back(event);
+    }
+    eventfd_write(shared_.event_fd, 1);
+  }
+
+  void Abort(Check& check) {
+    if (check.probe == nullptr) return;
+    curl_multi_remove_handle(shared_.multi, check.probe->easy());
+    check.probe.reset();
+  }
+
+  std::chrono::milliseconds Uniform(std::chrono::milliseconds low, std::chrono::milliseconds high) {
+    std::uniform_int_distribution<int64_t> spread(low.count(), high.count());
+    return std::chrono::milliseconds(spread(random_));
+  }
+
+  static constexpr std::chrono::milliseconds kFirstProbeWithin{500};
+
+  Shared& shared_;
+  std::mt19937_64 random_;
+  Checks checks_;
+};
+
+Result<std::unique_ptr<HealthChecker>> HealthChecker::Start(const Options& options) {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  auto shared = std::make_unique<Shared>();
+  shared->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (initialised != CURLE_OK || shared->event_fd < 0) {
+    return Status(StatusCode::kInternal, "the health checker cannot start");
+  }
+  std::promise<Status> started;
+  std::future<Status> outcome = started.get_future();
+  shared->thread = std::thread([started = std::move(started), &state = *shared, options]() mutable {
+    pthread_setname_np(pthread_self(), "flyover-health");
+    Status status = EnterNamespace(options.network_namespace);
+    if (status.ok() && (state.multi = curl_multi_init()) == nullptr) {
+      status = Status(StatusCode::kInternal, "the health checker cannot start");
+    }
+    const bool ok = status.ok();
+    started.set_value(std::move(status));
+    if (ok) Prober(state, options.seed).Run();
+  });
+  Status status = outcome.get();
+  if (!status.ok()) {
+    shared->thread.join();
+    return status;
+  }
+  return std::unique_ptr<HealthChecker>(new HealthChecker(std::move(shared)));
+}
+
+HealthChecker::HealthChecker(std::unique_ptr<Shared> shared) : shared_(std::move(shared)) {}
+
+HealthChecker::~HealthChecker() {
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->stop = true;
+  }
+  curl_multi_wakeup(shared_->multi);
+  shared_->thread.join();
+}
+
+void HealthChecker::SetTargets(std::vector<HealthTarget> targets) {
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->new_targets = std::move(targets);
+  }
+  curl_multi_wakeup(shared_->multi);
+}
+
+int HealthChecker::event_fd() const { return shared_->event_fd; }
+
+std::vector<HealthEvent> HealthChecker::TakeEvents() {
+  // The bell first: an event that comes in between rings it again.
+  eventfd_t rings = 0;
+  eventfd_read(shared_->event_fd, &rings);
+  const std::lock_guard lock(shared_->mutex);
+  return std::exchange(shared_->events, {});
+}
+
+}  // namespace flyover::lb
