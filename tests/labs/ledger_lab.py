@@ -16,7 +16,7 @@ def body(lab, says):
     net.client.run("traceroute -n -q 1 -w 1 -m 3 10.9.0.1", check=False)
     books(net, says, witness)
     terms = ledger.read(net.flyoverd)["total"]
-    for term in ("rx", "from_kernel", "generated", "tx", "punted", "drops"):
+    for term in ("rx", "from_kernel", "generated", "tx", "punted", "dropped"):
         says.check(terms[term] > 0, f"{term} took part", str(terms))
     return net
 

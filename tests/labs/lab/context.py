@@ -38,9 +38,7 @@ class Context:
         signal.signal(signal.SIGHUP, _interrupt)
         self._take_lock()
         remove(self.name)
-        warning = hugepages.reserve(self.name)
-        if warning:
-            print(f"warning: {warning}", flush=True)
+        hugepages.remember(self.name)
         self.state.mkdir(parents=True)
         os.chmod(self.state, 0o755)
         shutil.rmtree(self.logs, ignore_errors=True)

@@ -69,6 +69,6 @@ def url(vip, path, port=80):
 
 
 def backends(flyoverd, service_name=None):
-    """Rows of `flyover show backends`: service, backend, up, table_share_percent, ..."""
+    """Rows of `flyover show backends`: service, name, state, table_share_percent, ..."""
     rows = flyoverd.json("show backends")["backends"]
     return [r for r in rows if service_name in (None, r["service"])]

@@ -9,15 +9,13 @@ that knows nothing of the daemon's.
 from . import wait
 
 IN = ("rx", "from_kernel", "generated", "copies")
-OUT = ("tx", "punted", "drops", "buffered")
+OUT = ("tx", "punted", "dropped", "buffered")
 
 
 def read(flyoverd):
     """{source: {term: packets}} with the total under "total"."""
-    books = flyoverd.json("show counters")["ledger"]
-    sources = {row["source"]: {term: int(row.get(term, 0)) for term in IN + OUT} for row in books["sources"]}
-    sources["total"] = {term: int(books["total"].get(term, 0)) for term in IN + OUT}
-    return sources
+    books = flyoverd.json("show counters")
+    return {row["name"]: {term: int(row[term]) for term in IN + OUT} for row in [*books["sources"], books["total"]]}
 
 
 def imbalance(terms):
@@ -55,8 +53,10 @@ class Witness:
             name = port["name"]
             node, interface = self.PEERS[name]
             sent, received = getattr(network, node).packets(interface)
-            sample[name] = {"rx": int(port["rx_packets"]), "missed": int(port.get("rx_missed", 0)),
-                            "tx": int(port["tx_packets"]), "peer_sent": sent, "peer_received": received}
+            tap_out, tap_in = network.router.packets(port["tap"])
+            sample[name] = {"rx": port["rx_packets"], "missed": port["rx_missed"], "tx": port["tx_packets"],
+                            "peer_sent": sent, "peer_received": received, "from_kernel": port["tap_out_packets"],
+                            "to_kernel": port["tap_in_packets"], "tap_out": tap_out, "tap_in": tap_in}
         return sample
 
     def _steady(self):
@@ -77,6 +77,9 @@ class Witness:
                              f"(and {grown['missed']} missed)")
             if grown["tx"] != grown["peer_received"]:
                 wrong.append(f"{port}: sent were {grown['tx']}, the peer received {grown['peer_received']}")
+            if grown["from_kernel"] != grown["tap_out"] or grown["to_kernel"] != grown["tap_in"]:
+                wrong.append(f"{port}: {grown['from_kernel']} from and {grown['to_kernel']} to the kernel, "
+                             f"which counts {grown['tap_out']} and {grown['tap_in']} on the TAP")
         return wrong
 
     def assert_agrees(self, seconds=10):

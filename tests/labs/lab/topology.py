@@ -82,7 +82,7 @@ class Network:
         return self
 
     def backends_up(self, seconds=15):
-        wait.until(lambda: all(b["up"] for b in document.backends(self.flyoverd)),
+        wait.until(lambda: all(b["state"] == "up" for b in document.backends(self.flyoverd)),
                    "health checks find all backends well", seconds, every=0.1)
         return self
 

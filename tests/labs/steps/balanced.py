@@ -41,7 +41,7 @@ def shares(net, says, service, kind, vip, requests=REQUESTS):
     good = sum(counts.values()) == requests
     for backend in document.backends(net.flyoverd, service):
         p = float(backend["table_share_percent"]) / 100
-        got = counts.get(backend["backend"], 0)
+        got = counts.get(backend["name"], 0)
         sigma = math.sqrt(requests * p * (1 - p)) or 1e-9
         off = (got - requests * p) / sigma
         good = good and abs(off) <= 4

@@ -23,7 +23,7 @@ def reload(net, says):
     result = net.flyoverd.reload(check=False)
     says.show("dataplane", f"flyover reload {net.flyoverd.config.name}   # weights {WEIGHTS}", result.stdout + result.stderr)
     says.equal(result.returncode, 0, "reload with other weights is accepted")
-    says.equal({r["backend"]: r["weight"] for r in document.backends(net.flyoverd, SERVICE)}, WEIGHTS,
+    says.equal({r["name"]: r["weight"] for r in document.backends(net.flyoverd, SERVICE)}, WEIGHTS,
                "`flyover show backends` has the new weights")
     shares(net, says, SERVICE, "weights 50, 100, 200", vip)
     refused(net, says)
@@ -55,5 +55,5 @@ def refused(net, says):
 def steady(state):
     """Config and the configured part of the backends: counters go on counting meanwhile."""
     config, backends = state
-    keys = ("service", "backend", "address", "weight", "table_share_percent")
+    keys = ("service", "name", "address", "weight", "table_share_percent")
     return config, [{k: row.get(k) for k in keys} for row in backends]

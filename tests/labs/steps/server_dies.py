@@ -41,11 +41,11 @@ def server_dies(net, says):
 
 
 def backend_row(net, name=VICTIM):
-    return next(r for r in document.backends(net.flyoverd, SERVICE) if r["backend"] == name)
+    return next(r for r in document.backends(net.flyoverd, SERVICE) if r["name"] == name)
 
 
 def is_up(net):
-    return backend_row(net)["up"]
+    return backend_row(net)["state"] == "up"
 
 
 def finished(says, crowd, event):
