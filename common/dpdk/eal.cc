@@ -39,7 +39,8 @@ std::string EnsureHugepages(uint32_t mib) {
 }
 
 // "0@(0,5),1@1,2@2": lcore 0 is the control thread on all CPUs that no forwarding lcore uses.
-std::string LcoreMap(const std::vector<unsigned>& lcore_cpus) {
+std::string LcoreMap(const std::vector<unsigned>& lcore_cpus, bool main_on_lcore) {
+  if (main_on_lcore) return "0@" + std::to_string(lcore_cpus.front());
   std::string control;
   const std::vector<unsigned> allowed = AllowedCpus();
   for (const unsigned cpu : allowed) {
@@ -101,9 +102,10 @@ Result<EalReport> StartEal(const EalOptions& options) {
       return Status(StatusCode::kFailedPrecondition, report.warning);
     }
   }
-  std::vector<std::string> args = {"flyoverd",       "--lcores=" + LcoreMap(options.lcore_cpus),
-                                   "--main-lcore=0", "--file-prefix=" + options.file_prefix,
-                                   "--no-telemetry", "--log-level=*:error"};
+  std::vector<std::string> args = {
+      "flyoverd",       "--lcores=" + LcoreMap(options.lcore_cpus, options.main_on_lcore),
+      "--main-lcore=0", "--file-prefix=" + options.file_prefix,
+      "--no-telemetry", "--log-level=*:error"};
   if (report.hugepages) {
     args.emplace_back("--in-memory");
   } else {

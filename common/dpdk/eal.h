@@ -18,7 +18,10 @@ struct EalOptions {
   std::string file_prefix;
   std::vector<unsigned> lcore_cpus;  // one forwarding lcore on each; see PlanLcores
   HugepageUse hugepages = HugepageUse::kAuto;
-  uint32_t memory_mib = 256;             // what pools and rings will take
+  uint32_t memory_mib = 256;  // what pools and rings will take
+  // The calling thread stays on the first of lcore_cpus: for programs that drive the loop
+  // themselves.
+  bool main_on_lcore = false;
   std::vector<std::string> pci_devices;  // "0000:3b:00.0[,devargs]": only these are touched
 };
 

@@ -123,6 +123,9 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
       case NexthopAction::kBlackhole:
         ctx.Drop(m, DropReason::kBlackhole);
         break;
+      case NexthopAction::kBroadcast:
+        ctx.Drop(m, DropReason::kIpBroadcast);
+        break;
       case NexthopAction::kUnreachable:
         refuse(DropReason::kUnreachableRoute, IcmpErrorKind::kHostUnreachable);
         break;

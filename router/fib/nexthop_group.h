@@ -21,9 +21,10 @@ namespace flyover::router {
 
 enum class NexthopAction : uint8_t {
   kNoRoute,
-  kForward,  // to the adjacency that Pick chooses
-  kGlean,    // destination is on-link at port(), its neighbour unknown
-  kLocal,    // an address of this box
+  kForward,    // to the adjacency that Pick chooses
+  kGlean,      // destination is on-link at port(), its neighbour unknown
+  kLocal,      // an address of this box
+  kBroadcast,  // of a connected subnet: never forwarded (RFC 1812 5.3.5)
   kBlackhole,
   kUnreachable,
   kProhibit,

@@ -15,6 +15,7 @@ Status Refuse(const RibRoute& route, const std::string& why) {
 Status Validate(const RibRoute& route) {
   switch (route.action) {
     case NexthopAction::kLocal:
+    case NexthopAction::kBroadcast:
     case NexthopAction::kBlackhole:
     case NexthopAction::kUnreachable:
     case NexthopAction::kProhibit:

@@ -25,7 +25,7 @@ struct RibRoute {
   uint32_t metric = 0;   // lowest wins
   uint8_t protocol = 0;  // rtnetlink RTPROT_*
   // kForward (every next hop has a gateway), kGlean (connected: one next hop without gateway),
-  // kLocal, kBlackhole, kUnreachable, kProhibit. The last four ignore `nexthops`.
+  // kLocal, kBroadcast, kBlackhole, kUnreachable, kProhibit. The last five ignore `nexthops`.
   NexthopAction action = NexthopAction::kForward;
   std::vector<RibNexthop> nexthops;
   uint16_t mtu = 0;  // bytes of L3; 0: the port's

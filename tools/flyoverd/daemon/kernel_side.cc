@@ -105,6 +105,7 @@ std::optional<StartError> KernelSide::StartSync(const Document& document) {
   options.on_link_change = [this](const router::PortLinkChange& change) { OnLinkChange(change); };
   options.on_addresses_change = [this](const router::KernelAddresses&) {
     PublishPorts();
+    FollowBroadcasts();
     on_addresses_();
   };
   options.on_neighbor_settled = [this](PortIndex port, const IpAddress& address) {
@@ -264,6 +265,30 @@ void KernelSide::PublishPorts() {
                   {.mac = state.mac, .mtu = state.mtu, .up = entry.up});
   }
   dataplane_.port_table().Publish(std::move(table), dataplane_.qsbr());
+}
+
+// Directed broadcasts are in the kernel's local table, which is not mirrored.
+void KernelSide::FollowBroadcasts() {
+  std::set<Ipv4Address> wanted;
+  for (const router::PortAddresses& port : sync_->addresses().ports) {
+    wanted.insert(port.broadcast.begin(), port.broadcast.end());
+  }
+  for (const Ipv4Address& address : broadcasts_) {
+    if (wanted.contains(address)) continue;
+    if (Status status = rib_->RemoveRoute(IpPrefix::Host(address), 0); !status.ok()) {
+      Log(LogArea::kRouter, LogLevel::kWarn, "{}", status.message());
+    }
+  }
+  for (const Ipv4Address& address : wanted) {
+    if (broadcasts_.contains(address)) continue;
+    router::RibRoute route;
+    route.prefix = IpPrefix::Host(address);
+    route.action = router::NexthopAction::kBroadcast;
+    if (Status status = rib_->UpsertRoute(route); !status.ok()) {
+      Log(LogArea::kRouter, LogLevel::kWarn, "{}", status.message());
+    }
+  }
+  broadcasts_ = std::move(wanted);
 }
 
 void KernelSide::ApplyStatic(const Document& document) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "common/control/event_loop.h"
@@ -69,6 +70,7 @@ class KernelSide {
   void PollDevices();
   void ServeResolveRequests();
   void PublishPorts();
+  void FollowBroadcasts();
   void LogRefused(const std::vector<Status>& refused);
 
   EventLoop& loop_;
@@ -80,6 +82,7 @@ class KernelSide {
   std::unique_ptr<ExceptionThread> exception_;
   std::unique_ptr<router::Rib> rib_;
   std::unique_ptr<router::KernelSync> sync_;
+  std::set<Ipv4Address> broadcasts_;  // in the RIB
   std::optional<router::StaticState> static_state_;
   std::optional<router::NeighborResolver> resolver_;
   std::vector<EventLoop::Handle> handles_;
