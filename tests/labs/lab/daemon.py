@@ -90,9 +90,9 @@ class Flyoverd:
             raise Refused(command, result)
         return result
 
-    def json(self, command):
+    def json(self, command, check=True):
         """`flyover --json COMMAND`, parsed."""
-        return json.loads(self.flyover(["--json"] + shell.split(command)).stdout)
+        return json.loads(self.flyover(["--json"] + shell.split(command), check=check).stdout)
 
     def check_file(self, path):
         return shell.run([self.bin / "flyover", "check", path], check=False, env=self.env, timeout=30)

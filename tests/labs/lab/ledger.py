@@ -14,7 +14,7 @@ OUT = ("tx", "punted", "dropped", "buffered")
 
 def read(flyoverd):
     """{source: {term: packets}} with the total under "total"."""
-    books = flyoverd.json("show counters")
+    books = flyoverd.json("show counters", check=False)  # exit code 1: does not balance; judged here
     return {row["name"]: {term: int(row[term]) for term in IN + OUT} for row in [*books["sources"], books["total"]]}
 
 
