@@ -42,7 +42,7 @@ Schema PortSchema() {
        .fallback = "[]",
        .help = "Own addresses, each with the length of its subnet; put on the port's TAP as `ip "
                "address add` would",
-       .example = "[192.0.2.2/30, \"2001:db8::2/64\"]"},
+       .example = "[192.0.2.2/24, \"2001:db8::2/64\"]"},
       {.name = "queues",
        .schema = OneOf({Enum({"auto"}), Unsigned(1, kMaxLcores)}),
        .fallback = "auto",

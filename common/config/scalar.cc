@@ -158,7 +158,7 @@ std::optional<Scalar> ParseScalar(const Schema& schema, std::string_view text, b
   switch (schema.type) {
     case Type::kText:
       if (Matches(*schema.format, text)) return Scalar(std::string(text));
-      problem = text.empty() ? "is empty" : Quoted(text) + " is not accepted here";
+      problem = text.empty() ? "is empty" : Quoted(text) + " is not valid";
       return std::nullopt;
     case Type::kEnum:
       return ParseEnum(schema, text, problem);

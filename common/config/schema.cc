@@ -45,10 +45,10 @@ std::string KeyNames(const std::vector<SchemaKey>& keys) {
 }  // namespace
 
 const TextFormat kNameFormat{
-    "a name of letters, digits, '_', '.' and '-' that begins with a letter, a digit or '_', at "
-    "most "
-    "32 long",
+    "a name of letters, digits, '_', '.' and '-', at most 32 long, that begins with none of '.', "
+    "'-'",
     "[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}", 32};
+const TextFormat kPortNameFormat{"the name of a port", "[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}", 32};
 const TextFormat kNamespaceFormat{
     "the name of a network namespace as in `ip netns`, or \"\" for the daemon's own",
     "([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?", 64, true};
@@ -167,8 +167,12 @@ std::string AcceptedWords(const Schema& schema) {
       return "a MAC address such as 02:00:00:00:00:01";
     case Schema::Type::kMap:
       return "a map with the keys " + KeyNames(schema.keys);
-    case Schema::Type::kNamedMap:
-      return "a map from names to " + std::string(schema.item) + "s";
+    case Schema::Type::kNamedMap: {
+      const Schema& member = schema.children.front();
+      return "a map from names to " + (member.type == Schema::Type::kMap
+                                           ? std::string(schema.item) + "s"
+                                           : "one of " + AcceptedWords(member));
+    }
     case Schema::Type::kList: {
       const std::string element = AcceptedWords(schema.children.front());
       return schema.one_or_list ? element + ", or a list of such"

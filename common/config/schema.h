@@ -101,6 +101,7 @@ std::string DurationText(uint64_t milliseconds);
 
 // Formats that more than one section uses.
 extern const TextFormat kNameFormat;       // of ports, services, backends, data planes
+extern const TextFormat kPortNameFormat;   // a reference to a port
 extern const TextFormat kNamespaceFormat;  // of network namespaces; may be empty
 extern const TextFormat kPathFormat;       // absolute path
 extern const TextFormat kInterfaceFormat;  // Linux interface name

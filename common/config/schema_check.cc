@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "common/config/scalar.h"
@@ -203,23 +204,34 @@ class Checker {
         given.emplace(member.key, &member);
       }
     }
+    // A misspelled key is one mistake, not also a missing one.
+    std::set<std::string_view> meant;
+    for (const YamlNode& member : node.children) {
+      if (FindKey(schema, member.key) != nullptr) continue;
+      meant.insert(ReportUnknown(member, schema, Member(path, member.key)));
+      map.complete = false;
+    }
     for (const SchemaKey& key : schema.keys) {
       const auto found = given.find(key.name);
       if (found != given.end()) {
         Adopt(map, Check(*found->second, key.schema, Member(path, key.name)));
-        given.erase(found);
       } else {
-        AdoptDefault(map, key);
+        AdoptDefault(map, key, meant.count(key.name) > 0);
       }
-    }
-    for (const auto& [name, member] : given) {
-      ReportUnknown(*member, schema, Member(path, name));
-      map.complete = false;
     }
     return map;
   }
 
-  void ReportUnknown(const YamlNode& member, const Schema& schema, const std::string& path) {
+  static const SchemaKey* FindKey(const Schema& schema, std::string_view name) {
+    for (const SchemaKey& key : schema.keys) {
+      if (key.name == name) return &key;
+    }
+    return nullptr;
+  }
+
+  // Gives the key that was probably meant, or an empty view.
+  std::string_view ReportUnknown(const YamlNode& member, const Schema& schema,
+                                 const std::string& path) {
     std::vector<std::string_view> names;
     std::string accepted;
     for (const SchemaKey& key : schema.keys) {
@@ -231,16 +243,18 @@ class Checker {
                   "unknown key" +
                       (closest.empty() ? "" : " (did you mean " + Quoted(closest) + "?)") +
                       "; accepted: " + accepted);
+    return closest;
   }
 
   // What stands for a key that the author left out.
-  void AdoptDefault(ConfigValue& map, const SchemaKey& key) {
+  void AdoptDefault(ConfigValue& map, const SchemaKey& key, bool misspelled) {
     if (key.presence == SchemaKey::Presence::kOptional) return;
     const std::string path = Member(map.path, key.name);
     if (key.presence == SchemaKey::Presence::kRequired) {
+      map.complete = false;
+      if (misspelled) return;
       report_.Error(map.at, path,
                     "required key is missing; accepted: " + AcceptedWords(key.schema));
-      map.complete = false;
       return;
     }
     YamlNode node;

@@ -45,6 +45,7 @@ bool CheckYamlText(std::string_view text, ConfigReport& report) {
     report.Error({1, 1}, "", "is empty (0 bytes); accepted: a YAML document with at least 'ports'");
     return false;
   }
+  bool in_indentation = true;
   for (size_t i = 0; i < text.size();) {
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte == 0) {
@@ -57,6 +58,12 @@ bool CheckYamlText(std::string_view text, ConfigReport& report) {
           "contains the control byte " + Quoted(text.substr(i, 1)) + "; accepted: text in UTF-8");
       return false;
     }
+    // YAML 1.2 6.1; yaml-cpp's own words for it do not mention the tab.
+    if (byte == '\t' && in_indentation) {
+      report.Error(PositionOf(text, i), "", "contains a tab in its indentation; accepted: spaces");
+      return false;
+    }
+    in_indentation = byte == '\n' || (in_indentation && byte == ' ');
     const size_t length = SequenceLength(text.substr(i));
     if (length == 0) {
       report.Error(

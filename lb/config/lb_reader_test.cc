@@ -1,0 +1,163 @@
+#include "lb/config/lb_reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/config/machine_reader.h"
+#include "common/config/machine_schema.h"
+#include "common/config/schema_check.h"
+#include "lb/config/lb_schema.h"
+
+namespace flyover::lb {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct Parsed {
+  LbConfig config;
+  std::vector<std::string> errors, warnings;
+};
+
+Parsed Parse(const std::string& text) {
+  ConfigReport report("t");
+  Parsed parsed;
+  const auto tree =
+      ParseYaml("ports: { lan: { device: net_null0, addresses: 10.0.0.1/24 } }\n" + text, report);
+  if (tree) {
+    const ConfigValue root =
+        CheckSchema(*tree, MapOf({PortsKey(), ServicesKey(), BalancerKey(), HealthKey()}), report);
+    parsed.config = ReadLb(root, ReadPorts(root, report), report);
+  }
+  for (const ConfigError& error : report.Errors()) parsed.errors.push_back(error.ToString());
+  for (const ConfigError& warning : report.Warnings())
+    parsed.warnings.push_back(warning.ToString());
+  return parsed;
+}
+
+// A service with these lines (each "key: value") besides a VIP and a port.
+Parsed Service(const std::string& lines, const std::string& behind = "") {
+  return Parse("services: { web: { vip: 203.0.113.10, port: 80, " + lines + " } }\n" + behind);
+}
+
+TEST(ReadLb, DefaultsAreTheStructs) {
+  const Parsed parsed = Parse("");
+  EXPECT_THAT(parsed.errors, ElementsAre());
+  EXPECT_EQ(parsed.config, LbConfig{});
+  const Parsed service = Service("forward: ipip, backends: {}");
+  ServiceConfig expected;
+  expected.name = "web";
+  expected.vips = {*IpAddress::Parse("203.0.113.10")};
+  expected.port = 80;
+  EXPECT_THAT(service.config.services, ElementsAre(expected));
+  EXPECT_THAT(service.warnings, ElementsAre(HasSubstr("services.web.backends: has no backend")));
+}
+
+TEST(ReadLb, ReadsEveryKey) {
+  const Parsed parsed = Parse(
+      "balancer:\n"
+      "  seed: 18446744073709551615\n"
+      "  connections: { capacity: 2048, tcp_timeout: 1m, udp_timeout: 2s }\n"
+      "  source: { ipv4: 10.255.0.1, ipv6: \"2001:db8:ff::1\" }\n"
+      "health: { namespace: probes }\n"
+      "services:\n"
+      "  dns:\n"
+      "    vip: [203.0.113.53, \"2001:db8::53\"]\n"
+      "    protocol: udp\n"
+      "    port: 53\n"
+      "    forward: ipip\n"
+      "    source: { ipv4: 10.255.0.2 }\n"
+      "    backends: { b: { address: 10.1.0.1, weight: 0 }, a: { address: \"2001:db8:1::1\" } }\n"
+      "    health:\n"
+      "      http: { path: /up, expect: 204, host: example.net, port: 8080 }\n"
+      "      interval: 500ms\n"
+      "      timeout: 400ms\n"
+      "      fall: 5\n"
+      "      rise: 4\n");
+  ASSERT_THAT(parsed.errors, ElementsAre());
+  const LbConfig& config = parsed.config;
+  EXPECT_EQ(config.seed, ~uint64_t{0});
+  EXPECT_EQ(config.connections, (ConnectionConfig{2048, seconds(60), seconds(2)}));
+  EXPECT_EQ(config.health_namespace, "probes");
+  const ServiceConfig& dns = config.services.at(0);
+  EXPECT_EQ(dns.protocol, Protocol::kUdp);
+  EXPECT_EQ(dns.vips.size(), 2u);
+  // The service's own source first, the balancer's where it has none.
+  EXPECT_EQ(dns.source.ipv4, Ipv4Address::Parse("10.255.0.2"));
+  EXPECT_EQ(dns.source.ipv6, Ipv6Address::Parse("2001:db8:ff::1"));
+  EXPECT_EQ(dns.backends[0].name, "b");
+  EXPECT_EQ(dns.backends[0].weight, 0);
+  EXPECT_EQ(dns.backends[1].weight, 100);
+  HealthConfig health;
+  health.kind = HealthConfig::Kind::kHttp;
+  health.port = 8080;
+  health.path = "/up";
+  health.host = "example.net";
+  health.expect = 204;
+  health.interval = milliseconds(500);
+  health.timeout = milliseconds(400);
+  health.fall = 5;
+  health.rise = 4;
+  EXPECT_EQ(dns.health, health);
+}
+
+TEST(ReadLb, L2dsrNeedsTheLink) {
+  EXPECT_THAT(Service("forward: l2dsr, backends: { a: { address: 10.0.0.9 } }").errors,
+              ElementsAre());
+  EXPECT_THAT(Service("forward: l2dsr, backends: { a: { address: 10.0.1.9 } }").errors,
+              ElementsAre(HasSubstr("lies in no port's subnet")));
+}
+
+TEST(ReadLb, IpipNeedsASourceOfTheFamily) {
+  const std::string backends = "forward: ipip, backends: { a: { address: 10.1.0.9 } }";
+  EXPECT_THAT(Service(backends).errors, ElementsAre(HasSubstr("would have no source address")));
+  EXPECT_THAT(Service(backends, "balancer: { source: { ipv6: \"2001:db8::1\" } }\n").errors,
+              ElementsAre(HasSubstr("would have no source address")));
+  EXPECT_THAT(Service(backends, "balancer: { source: { ipv4: 10.255.0.1 } }\n").errors,
+              ElementsAre());
+  // A faulty source is one mistake.
+  EXPECT_THAT(Service(backends + ", source: { ipv4: 10.255.0 }").errors,
+              ElementsAre(HasSubstr("'10.255.0' is not an IP address")));
+}
+
+TEST(ReadLb, WarnsOfWhatIsHardlyMeant) {
+  EXPECT_THAT(Service("forward: l2dsr, backends: { a: { address: 10.0.0.9, weight: 0 } }").warnings,
+              ElementsAre(HasSubstr("all weights are 0")));
+  EXPECT_THAT(Service("forward: l2dsr, source: { ipv4: 10.255.0.1 }, "
+                      "backends: { a: { address: 10.0.0.9 } }")
+                  .warnings,
+              ElementsAre(HasSubstr("services.web.source: has no meaning with forward: l2dsr")));
+}
+
+TEST(ReadLb, RefusesAddressesThatNoServerCanHave) {
+  for (const char* const address :
+       {"127.0.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "0.0.0.0", "\"::\"", "\"::1\"",
+        "\"ff02::1\"", "\"fe80::1\"", "\"::ffff:10.0.0.1\""}) {
+    const std::string vip = "services: { web: { vip: " + std::string(address) +
+                            ", port: 80, forward: l2dsr, backends: {} } }\n";
+    EXPECT_THAT(Parse(vip).errors, ElementsAre(HasSubstr("accepted: a unicast address")))
+        << address;
+  }
+}
+
+TEST(ReadLb, ATimeoutBeyondTheDefaultInterval) {
+  EXPECT_THAT(Service("forward: l2dsr, backends: {}, health: { tcp: {}, timeout: 3s }").errors,
+              ElementsAre(HasSubstr("services.web.health.timeout: the timeout is longer")));
+  EXPECT_THAT(Service("forward: l2dsr, backends: {}, health: { tcp: {}, interval: 200ms }").errors,
+              ElementsAre(HasSubstr("services.web.health.interval: the timeout is longer")));
+}
+
+TEST(ReadLb, AProbeTargetCannotSmuggleAHeader) {
+  for (const char* const path : {"\"/a b\"", "\"/\\r\\nX: y\"", "\"x\"", "\"\""}) {
+    EXPECT_EQ(Service("forward: l2dsr, backends: {}, health: { http: { path: " + std::string(path) +
+                      " } }")
+                  .errors.size(),
+              1u)
+        << path;
+  }
+}
+
+}  // namespace
+}  // namespace flyover::lb
