@@ -1,0 +1,160 @@
+// The kernel's links, addresses, neighbours and routes, followed into the RIB.
+//
+// The kernel is the database: everything is dumped at start and followed by netlink afterwards. It
+// is dumped again, and compared, when messages were lost (ENOBUFS), and where the kernel removes
+// without saying so: IPv4 routes of a link that goes down or loses an address, next hops of a
+// multipath route whose link changed, routes of a next-hop object that was changed or removed, a
+// TAP that was made anew. Dumps are spaced out, so that a flapping link does not turn into a
+// dumping loop.
+//
+// Threads: the control thread. No call waits longer than netlink::Socket's bounds.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/base/strong_id.h"
+#include "common/netlink/socket.h"
+#include "router/control/kernel_addresses.h"
+#include "router/control/neighbor_mirror.h"
+#include "router/control/protocol_numbers.h"
+#include "router/control/route_mirror.h"
+
+namespace flyover::router {
+
+class Rib;
+
+// A TAP's state in the kernel: what `ip link set` did to it, or that it is gone.
+struct PortLinkChange {
+  PortIndex port;
+  bool present = false;  // false: the device was removed; the rest is then meaningless
+  int if_index = 0;
+  bool admin_up = false;
+  bool carrier = false;
+  uint16_t mtu = 0;
+};
+
+struct KernelSyncCounters {
+  uint64_t messages = 0;      // netlink messages that were read
+  uint64_t malformed = 0;     // ... and could not be understood
+  uint64_t losses = 0;        // times the kernel dropped messages
+  uint64_t dumps = 0;         // complete dumps, the first one included
+  uint64_t failed_dumps = 0;  // given up; tried again
+  uint64_t last_dump_us = 0;  // duration of the last one
+  RouteMirrorCounters routes;
+};
+
+class KernelSync {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  struct PortTap {
+    PortIndex port;
+    std::string tap;  // interface name
+  };
+  struct Options {
+    std::string network_namespace;
+    std::vector<PortTap> ports;
+    std::vector<uint32_t> tables{254};  // in order of preference
+    size_t receive_buffer_bytes = 64u << 20;
+    // Called from Start, OnReadable and Tick. Each may be empty.
+    std::function<void(const PortLinkChange&)> on_link_change;
+    std::function<void(const KernelAddresses&)> on_addresses_change;
+    // A neighbour's resolution ended: well, badly, or forgotten. For NeighborResolver::Finished.
+    std::function<void(PortIndex, const IpAddress&)> on_neighbor_settled;
+    // A port's TAP came up (administratively and carrier), or appeared: the kernel forgot its IPv4
+    // routes in between. For StaticState::Reapply.
+    std::function<void(PortIndex)> on_link_up;
+  };
+
+  static Result<std::unique_ptr<KernelSync>> Open(Options options, Rib& rib);
+  ~KernelSync();
+  KernelSync(const KernelSync&) = delete;
+  KernelSync& operator=(const KernelSync&) = delete;
+
+  // The first dump: reports every link and the addresses, fills the RIB.
+  Status Start(Clock::time_point now);
+
+  // Readable: messages of the kernel.
+  int fd() const { return events_.fd(); }
+  // Reads a bounded number of messages; call again while the descriptor is readable.
+  void OnReadable(Clock::time_point now);
+  // Ten times a second: dumps that are due, failed neighbours to be forgotten.
+  void Tick(Clock::time_point now);
+  // Dumps and compares now, whatever the spacing: reload, and tests.
+  Status Resync(Clock::time_point now);
+
+  // The interface index of a port's TAP; 0: there is none.
+  int IfIndex(PortIndex port) const;
+  const KernelAddresses& addresses() const { return addresses_; }
+  const KernelSyncCounters& counters() const;
+
+ private:
+  class RibWriter;
+  struct Link {
+    std::string name;
+    PortIndex port = kNoPort;
+    bool admin_up = false;
+    bool carrier = false;
+    uint32_t mtu = 0;
+    uint32_t generation = 0;
+    bool up() const { return admin_up && carrier; }
+  };
+  struct Address {
+    netlink::AddressMessage message;
+    uint64_t order = 0;  // in which they appeared; 0: new
+    uint32_t generation = 0;
+  };
+  using AddressKey = std::pair<int, InterfaceAddress>;
+
+  KernelSync(Options options, Rib& rib, netlink::Socket events, netlink::Socket requests);
+
+  void HandleMessage(netlink::Bytes message, Clock::time_point now);
+  void HandleLink(const netlink::LinkMessage& link);
+  void HandleAddress(const netlink::AddressMessage& address);
+  void HandleNeighbor(const netlink::NeighborMessage& neighbor, Clock::time_point now);
+  void HandleRoute(const netlink::RouteMessage& route);
+  void RemoveLink(int if_index);
+  PortIndex PortOf(int if_index) const;
+
+  void RequestDump(const char* why);
+  void DumpIfDue(Clock::time_point now);
+  // Everything the kernel has, compared with what is known.
+  Status DumpAll(Clock::time_point now);
+  Status DumpTables(Clock::time_point now);
+  // One table; again from `begin` when it changed meanwhile. `complete`: it has no gaps.
+  Status DumpTable(netlink::Request (*request)(uint8_t family), std::span<const uint8_t> families,
+                   const std::function<void()>& begin,
+                   const std::function<void(netlink::Bytes)>& each, bool& complete);
+  void SweepLinks();
+  // Tells the callbacks what has changed.
+  void Dispatch();
+  void PublishAddresses();
+
+  Options options_;
+  netlink::Socket events_;
+  netlink::Socket requests_;
+  std::unique_ptr<RibWriter> writer_;
+  std::map<int, Link> links_;  // all of the namespace
+  uint32_t link_generation_ = 0;
+  std::map<AddressKey, Address> address_table_;
+  uint64_t address_order_ = 0;
+  bool addresses_dirty_ = false;
+  KernelAddresses addresses_;
+  NeighborMirror neighbors_;
+  RouteMirror routes_;
+  std::vector<PortLinkChange> link_changes_;  // not told yet
+  std::vector<PortIndex> links_up_;
+  bool dump_wanted_ = false;
+  Clock::time_point next_dump_{};
+  mutable KernelSyncCounters counters_;
+};
+
+}  // namespace flyover::router

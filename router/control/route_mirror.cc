@@ -1,0 +1,300 @@
+#include "router/control/route_mirror.h"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+
+#include "common/net/flow_hash.h"
+
+namespace flyover::router {
+namespace {
+
+using netlink::RouteMessage;
+using netlink::RouteNexthop;
+
+constexpr uint8_t kUnusable = RTNH_F_DEAD | RTNH_F_LINKDOWN;
+
+bool SamePath(const RouteNexthop& a, const RouteNexthop& b) {
+  return a.gateway == b.gateway && a.if_index == b.if_index && a.encapsulated == b.encapsulated;
+}
+// Flags are the link's state of the moment and tell no two routes apart.
+bool SamePathAndWeight(const RouteNexthop& a, const RouteNexthop& b) {
+  return SamePath(a, b) && a.weight == b.weight;
+}
+
+// Never looked up: loopback, multicast and link-local are answered or refused before. Own
+// link-local addresses are looked up.
+bool OutsideTheFib(const RouteMessage& m) {
+  const IpAddress& a = m.destination.address();
+  if (a.IsMulticast()) return true;
+  if (a.is_v4()) return (a.v4().value >> 24) == 127;
+  static const IpAddress loopback = *IpAddress::Parse("::1");
+  if (m.destination == IpPrefix::Host(loopback)) return true;
+  return a.v6().IsLinkLocal() && m.type != RTN_LOCAL && m.type != RTN_ANYCAST;
+}
+
+uint64_t Fold(uint64_t hash, uint64_t value) {
+  return Mum(hash ^ value ^ 0x9e3779b97f4a7c15ULL, 0xd1b54a32d192ed03ULL ^ (hash >> 7));
+}
+
+uint64_t Fingerprint(const RibRoute& route) {
+  uint64_t h = Fold(1, (uint64_t{static_cast<uint8_t>(route.action)} << 32) | route.protocol);
+  h = Fold(h, route.mtu);
+  for (const RibNexthop& nexthop : route.nexthops) {
+    h = Fold(h, (uint64_t{nexthop.port.value()} << 32) | nexthop.weight);
+    if (!nexthop.gateway) continue;
+    h = Fold(h, static_cast<uint64_t>(nexthop.gateway->family()));
+    h = Fold(h, LoadUnaligned<uint64_t>(nexthop.gateway->bytes().data()));
+    h = Fold(h, LoadUnaligned<uint64_t>(nexthop.gateway->bytes().data() + 8));
+  }
+  return h == 0 ? 1 : h;
+}
+
+}  // namespace
+
+RouteMirror::RouteMirror(std::vector<uint32_t> tables, std::function<PortIndex(int)> port_of,
+                         RibSink& sink)
+    : tables_(std::move(tables)), port_of_(std::move(port_of)), sink_(sink) {
+  // The kernel asks the local table first, and ours stands for all of its rules.
+  std::erase(tables_, uint32_t{RT_TABLE_LOCAL});
+  tables_.insert(tables_.begin(), uint32_t{RT_TABLE_LOCAL});
+}
+
+unsigned RouteMirror::Rank(uint32_t table) const {
+  return static_cast<unsigned>(std::find(tables_.begin(), tables_.end(), table) - tables_.begin());
+}
+
+bool RouteMirror::Wanted(const RouteMessage& m) {
+  if ((m.flags & RTM_F_CLONED) != 0 || OutsideTheFib(m)) return false;
+  if (Rank(m.table) == tables_.size()) {
+    ++counters_.other_table;
+    return false;
+  }
+  if (m.has_source) {
+    ++counters_.with_source;
+    return false;
+  }
+  if (m.tos != 0) {
+    ++counters_.with_tos;
+    return false;
+  }
+  if (m.type == RTN_UNICAST) {
+    const auto ours = [this](const RouteNexthop& n) { return port_of_(n.if_index) != kNoPort; };
+    if (std::ranges::none_of(m.nexthops, ours)) ++counters_.foreign;
+    if (std::ranges::any_of(m.nexthops, &RouteNexthop::encapsulated)) ++counters_.encapsulated;
+  }
+  return true;
+}
+
+bool RouteMirror::TakeBroadcast(const RouteMessage& m) {
+  if (m.type != RTN_BROADCAST || m.nexthops.size() != 1) return m.type == RTN_BROADCAST;
+  const std::pair entry(m.nexthops[0].if_index, m.destination.address().v4());
+  if (m.removed) {
+    broadcasts_.erase(entry);
+  } else {
+    broadcasts_.insert(entry);
+  }
+  return true;
+}
+
+RouteMirror::Entry RouteMirror::EntryOf(const RouteMessage& m) {
+  return {m.table, m.mtu, m.nexthop_id, m.type, m.protocol, m.nexthops};
+}
+
+bool RouteMirror::SameRoute(const Entry& a, const Entry& b) {
+  return a.table == b.table && a.type == b.type && a.protocol == b.protocol &&
+         a.nexthop_id == b.nexthop_id &&
+         std::ranges::equal(a.nexthops, b.nexthops, SamePathAndWeight);
+}
+
+bool RouteMirror::Merges(const Key& key, const Entry& entry) {
+  return key.prefix.family() == IpFamily::kIpv6 && entry.type == RTN_UNICAST &&
+         entry.nexthop_id == 0 && entry.protocol != RTPROT_RA && !entry.nexthops.empty() &&
+         std::ranges::all_of(entry.nexthops, [](const auto& n) { return n.gateway.has_value(); });
+}
+
+void RouteMirror::Add(const Key& key, Slot& slot, Entry entry, bool replace, bool append) {
+  std::vector<Entry>& entries = slot.entries;
+  if (entry.nexthop_id != 0) nexthop_ids_.insert(entry.nexthop_id);
+  const bool merges = Merges(key, entry);
+  const auto same_kind = [&](const Entry& e) {
+    return e.table == entry.table &&
+           (key.prefix.family() == IpFamily::kIpv4 || Merges(key, e) == merges);
+  };
+  if (replace || merges) {
+    // A replacing route takes the place of the first of its kind and key, or of its key; an IPv6
+    // set is announced whole.
+    auto old = std::ranges::find_if(entries, same_kind);
+    if (old == entries.end() && replace) {
+      old = std::ranges::find(entries, entry.table, &Entry::table);
+    }
+    if (old != entries.end()) {
+      *old = entry;
+      // Messages that a dump overtook may repeat what is there.
+      const auto repeated = [&](const Entry& e) { return SameRoute(e, entry); };
+      entries.erase(std::remove_if(std::next(old), entries.end(), repeated), entries.end());
+      return;
+    }
+  }
+  const auto known =
+      std::ranges::find_if(entries, [&](const Entry& e) { return SameRoute(e, entry); });
+  if (known != entries.end()) {
+    *known = std::move(entry);
+  } else if (append || key.prefix.family() == IpFamily::kIpv6) {
+    entries.push_back(std::move(entry));
+  } else {
+    entries.insert(std::ranges::find_if(entries, same_kind), std::move(entry));
+  }
+}
+
+void RouteMirror::Remove(const Key& key, Slot& slot, const Entry& entry) {
+  std::vector<Entry>& entries = slot.entries;
+  if (Merges(key, entry)) {
+    const auto set = std::ranges::find_if(
+        entries, [&](const Entry& e) { return e.table == entry.table && Merges(key, e); });
+    if (set == entries.end()) return;
+    std::erase_if(set->nexthops, [&](const RouteNexthop& n) {
+      return std::ranges::any_of(entry.nexthops,
+                                 [&](const auto& gone) { return SamePath(n, gone); });
+    });
+    if (set->nexthops.empty()) entries.erase(set);
+    return;
+  }
+  auto gone = std::ranges::find_if(entries, [&](const Entry& e) { return SameRoute(e, entry); });
+  if (gone == entries.end()) {
+    // Next hops that died since are missing in the announcement.
+    gone = std::ranges::find_if(entries, [&](const Entry& e) {
+      return e.table == entry.table && e.type == entry.type && e.protocol == entry.protocol &&
+             !Merges(key, e);
+    });
+  }
+  if (gone != entries.end()) entries.erase(gone);
+}
+
+void RouteMirror::Apply(const RouteMessage& m) {
+  if (!Wanted(m) || TakeBroadcast(m)) return;
+  const Key key{m.destination, m.metric};
+  if (m.removed) {
+    const auto found = slots_.find(key);
+    if (found == slots_.end()) return;
+    Remove(key, found->second, EntryOf(m));
+    Publish(key, found->second);
+    if (found->second.entries.empty() && found->second.published == 0) slots_.erase(found);
+    return;
+  }
+  Slot& slot = slots_[key];
+  slot.generation = generation_;
+  Add(key, slot, EntryOf(m), m.replace, m.append);
+  Publish(key, slot);
+}
+
+void RouteMirror::BeginDump() {
+  ++generation_;
+  dumped_broadcasts_.clear();
+  nexthop_ids_.clear();
+}
+
+void RouteMirror::ApplyDumped(const RouteMessage& m) {
+  if (!Wanted(m)) return;
+  if (m.type == RTN_BROADCAST) {
+    if (m.nexthops.size() == 1) {
+      dumped_broadcasts_.emplace(m.nexthops[0].if_index, m.destination.address().v4());
+    }
+    return;
+  }
+  Slot& slot = slots_[Key{m.destination, m.metric}];
+  if (slot.generation != generation_) {
+    slot.entries.clear();
+    slot.generation = generation_;
+  }
+  Entry entry = EntryOf(m);
+  if (entry.nexthop_id != 0) nexthop_ids_.insert(entry.nexthop_id);
+  slot.entries.push_back(std::move(entry));
+}
+
+void RouteMirror::FinishDump(bool complete) {
+  if (complete) {
+    broadcasts_.swap(dumped_broadcasts_);
+  } else {
+    broadcasts_.merge(dumped_broadcasts_);
+  }
+  for (auto it = slots_.begin(); it != slots_.end();) {
+    Slot& slot = it->second;
+    if (complete && slot.generation != generation_) slot.entries.clear();
+    Publish(it->first, slot);
+    it = slot.entries.empty() && slot.published == 0 ? slots_.erase(it) : std::next(it);
+  }
+}
+
+std::optional<RibRoute> RouteMirror::RouteOf(const Key& key, const Entry& entry) const {
+  RibRoute route;
+  route.prefix = key.prefix;
+  route.metric = key.metric;
+  route.protocol = entry.protocol;
+  route.mtu = static_cast<uint16_t>(std::min<uint32_t>(entry.mtu, UINT16_MAX));
+  switch (entry.type) {
+    case RTN_LOCAL:
+    case RTN_ANYCAST:
+      route.action = NexthopAction::kLocal;
+      return route;
+    case RTN_BLACKHOLE:
+      route.action = NexthopAction::kBlackhole;
+      return route;
+    case RTN_UNREACHABLE:
+      route.action = NexthopAction::kUnreachable;
+      return route;
+    case RTN_PROHIBIT:
+      route.action = NexthopAction::kProhibit;
+      return route;
+    case RTN_UNICAST:
+      break;
+    default:
+      return std::nullopt;
+  }
+  std::optional<RibNexthop> on_link;
+  for (const RouteNexthop& nexthop : entry.nexthops) {
+    const PortIndex port = port_of_(nexthop.if_index);
+    if (port == kNoPort || nexthop.encapsulated || (nexthop.flags & kUnusable) != 0) continue;
+    if (nexthop.gateway) {
+      route.nexthops.push_back({nexthop.gateway, port, nexthop.weight});
+    } else if (!on_link) {
+      on_link = RibNexthop{std::nullopt, port, 1};
+    }
+  }
+  route.action = NexthopAction::kForward;
+  if (route.nexthops.empty()) {
+    if (!on_link) return std::nullopt;
+    route.action = NexthopAction::kGlean;
+    route.nexthops.push_back(*on_link);
+  }
+  return route;
+}
+
+std::optional<RibRoute> RouteMirror::Choose(const Key& key, const Slot& slot) const {
+  std::optional<RibRoute> best;
+  unsigned best_rank = 0;
+  for (const Entry& entry : slot.entries) {
+    const unsigned rank = Rank(entry.table);
+    if (best && rank >= best_rank) continue;
+    if (std::optional<RibRoute> route = RouteOf(key, entry)) {
+      best = std::move(route);
+      best_rank = rank;
+    }
+  }
+  return best;
+}
+
+void RouteMirror::Publish(const Key& key, Slot& slot) {
+  const std::optional<RibRoute> route = Choose(key, slot);
+  const uint64_t fingerprint = route ? Fingerprint(*route) : 0;
+  if (fingerprint == slot.published) return;
+  const Status done = route ? sink_.UpsertRoute(*route) : sink_.RemoveRoute(key.prefix, key.metric);
+  if (!done.ok()) {
+    ++counters_.refused;
+    return;
+  }
+  ++counters_.changes;
+  slot.published = fingerprint;
+}
+
+}  // namespace flyover::router

@@ -1,0 +1,113 @@
+// The kernel's routes, as far as they matter to the RIB: from netlink messages to RibRoutes.
+//
+// The kernel keeps several routes to one prefix with one metric (appended ones, other tables); the
+// RIB knows one. Which: that of the local table, then of the configured tables in their order; in a
+// table the first that is usable. Routes of IPv6 that differ in their gateway only are one
+// multipath route, as in the kernel, which announces the whole set after every addition and single
+// members when they go.
+//
+// Left out, and counted: routes over interfaces that are no port's, with a source prefix or a TOS,
+// with an encapsulation. A next hop whose link is down or without carrier is unusable; a route
+// without usable next hop is not in the RIB, so that the next best one is.
+//
+// Threads: the control thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "common/netlink/message.h"
+#include "router/control/rib_sink.h"
+
+namespace flyover::router {
+
+struct RouteMirrorCounters {
+  uint64_t changes = 0;       // made to the RIB
+  uint64_t refused = 0;       // by the RIB (a table is full); tried again at the next dump
+  uint64_t other_table = 0;   // messages about tables that are not mirrored
+  uint64_t foreign = 0;       // ... over interfaces that are no port's
+  uint64_t with_source = 0;   // ... of source-specific routes
+  uint64_t with_tos = 0;      // ... of routes for one TOS only
+  uint64_t encapsulated = 0;  // ... with MPLS, SRv6 or the like
+};
+
+class RouteMirror {
+ public:
+  // `port_of`: a port by interface index; kNoPort for other interfaces.
+  RouteMirror(std::vector<uint32_t> tables, std::function<PortIndex(int)> port_of, RibSink& sink);
+
+  // A change that the kernel announced.
+  void Apply(const netlink::RouteMessage& message);
+
+  // A dump: Begin, every route of both families, Finish. What the dump did not mention goes, unless
+  // the dump may have gaps. A dump that failed is simply begun again.
+  void BeginDump();
+  void ApplyDumped(const netlink::RouteMessage& message);
+  void FinishDump(bool complete);
+
+  // A next-hop object that some route uses (its change is not announced for every route).
+  bool UsesNexthopId(uint32_t id) const { return nexthop_ids_.contains(id); }
+  // Directed broadcast addresses by interface index.
+  const std::set<std::pair<int, Ipv4Address>>& broadcasts() const { return broadcasts_; }
+
+  // Prefix and metric pairs that are known, usable or not.
+  size_t size() const { return slots_.size(); }
+  const RouteMirrorCounters& counters() const { return counters_; }
+
+ private:
+  struct Key {
+    IpPrefix prefix;
+    uint32_t metric;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    size_t operator()(const Key& k) const noexcept {
+      return std::hash<IpPrefix>()(k.prefix) * 31 + k.metric;
+    }
+  };
+  struct Entry {
+    uint32_t table = 0;
+    uint32_t mtu = 0;
+    uint32_t nexthop_id = 0;
+    uint8_t type = 0;
+    uint8_t protocol = 0;
+    std::vector<netlink::RouteNexthop> nexthops;
+  };
+  struct Slot {
+    std::vector<Entry> entries;
+    uint64_t published = 0;  // fingerprint of what the RIB has; 0: nothing
+    uint32_t generation = 0;
+  };
+
+  bool Wanted(const netlink::RouteMessage& message);
+  // A broadcast route was noted, and is no route for the RIB.
+  bool TakeBroadcast(const netlink::RouteMessage& message);
+  unsigned Rank(uint32_t table) const;
+  static Entry EntryOf(const netlink::RouteMessage& message);
+  static bool SameRoute(const Entry& a, const Entry& b);
+  // A route that the kernel merges with others of its key into one multipath route.
+  static bool Merges(const Key& key, const Entry& entry);
+  void Add(const Key& key, Slot& slot, Entry entry, bool replace, bool append);
+  void Remove(const Key& key, Slot& slot, const Entry& entry);
+  std::optional<RibRoute> RouteOf(const Key& key, const Entry& entry) const;
+  std::optional<RibRoute> Choose(const Key& key, const Slot& slot) const;
+  void Publish(const Key& key, Slot& slot);
+
+  std::vector<uint32_t> tables_;
+  std::function<PortIndex(int)> port_of_;
+  RibSink& sink_;
+  std::unordered_map<Key, Slot, KeyHash> slots_;
+  std::set<std::pair<int, Ipv4Address>> broadcasts_;
+  std::set<std::pair<int, Ipv4Address>> dumped_broadcasts_;
+  std::set<uint32_t>
+      nexthop_ids_;  // may name ones that are no longer used: a dump too many at worst
+  uint32_t generation_ = 0;
+  RouteMirrorCounters counters_;
+};
+
+}  // namespace flyover::router
