@@ -110,11 +110,13 @@ inline void Fib4::Lookup(const uint32_t* dst, GroupId* out, unsigned n) const {
       deeper_count += entry[i] >> 31;
     }
     for (unsigned k = 0; k < deeper_count; ++k) {
+      // Written above: as many as were counted.
+      // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign)
       const unsigned i = deeper[k];
       __builtin_prefetch(Tbl8(entry[i] & ~kExtended) + (dst[i] & 0xff));
     }
     for (unsigned k = 0; k < deeper_count; ++k) {
-      const unsigned i = deeper[k];
+      const unsigned i = deeper[k];  // NOLINT(clang-analyzer-core.uninitialized.Assign)
       entry[i] = Tbl8(entry[i] & ~kExtended)[dst[i] & 0xff].load(std::memory_order_acquire);
     }
     for (unsigned i = 0; i < n; ++i) {

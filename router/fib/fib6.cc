@@ -76,11 +76,12 @@ void Fib6::Lookup(const std::array<uint8_t, 16>* const* dst, GroupId* out, unsig
     active_count += node_index[i] != 0 ? 1 : 0;
   }
   for (unsigned offset = kRootBits; active_count != 0; offset += kStride) {
+    const uint64_t* const half = offset < 64 ? high : low;
     unsigned next_count = 0;
     for (unsigned k = 0; k < active_count; ++k) {
       const unsigned i = active[k];
       const Node& node = nodes_[node_index[i]];
-      const unsigned slot = SlotAt(high[i], low[i], offset);
+      const unsigned slot = SlotAt(half[i], offset);
       // Without branches, since no predictor knows where a walk ends: a value index that is not
       // taken and a child that does not exist cost less than a wrong guess. Runs count up to and
       // including the slot's own.
@@ -110,7 +111,8 @@ Fib6::Path Fib6::Walk(const IpPrefix& prefix, unsigned level) const {
   path.root = static_cast<uint32_t>(high >> (64 - kRootBits));
   uint32_t index = RootChild(root_[path.root].load(std::memory_order_relaxed));
   for (unsigned l = 0; l <= level; ++l) {
-    const unsigned slot = SlotAt(high, low, kRootBits + kStride * l);
+    const unsigned offset = kRootBits + kStride * l;
+    const unsigned slot = SlotAt(offset < 64 ? high : low, offset);
     path.slot[l] = slot;
     if (index == 0) continue;
     path.node[l] = index;

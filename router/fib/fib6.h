@@ -99,12 +99,10 @@ class Fib6 {
   static uint32_t LoadChildren(const Node& node) {
     return __atomic_load_n(&node.children, __ATOMIC_ACQUIRE);
   }
-  // The 6 bits behind the first `offset` of the address. No node straddles the two words: 16 + 6 *
-  // 8 = 64.
-  static unsigned SlotAt(uint64_t high, uint64_t low, unsigned offset) {
-    if (offset < 64) return (high >> (58 - offset)) & 63;
-    const unsigned o = offset - 64;
-    return o <= 58 ? (low >> (58 - o)) & 63 : (low << (o - 58)) & 63;  // the last node has 4 bits
+  // The 6 bits behind the first `offset` of the address (of the last node 4, and zeros), taken from
+  // the half that they lie in: no node straddles the two, since 16 + 6 * 8 = 64.
+  static unsigned SlotAt(uint64_t half, unsigned offset) {
+    return static_cast<unsigned>(half << (offset % 64) >> (64 - kStride));
   }
 
   struct Path;  // from the root to the node where a prefix ends

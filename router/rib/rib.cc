@@ -105,7 +105,7 @@ Status Rib::UpsertRoute(const RibRoute& route) {
     ++candidate_count_;
   }
   // `spare` is what has been replaced, if anything.
-  const Status status = Reconcile(route.prefix);
+  Status status = Reconcile(route.prefix);
   if (!status.ok()) {
     Node& unchanged = *nodes_.Find(route.prefix);
     uint32_t* const place = FindLink(unchanged, route.metric);

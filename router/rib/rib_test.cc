@@ -74,9 +74,10 @@ TEST_F(RibTest, NothingIsNoRoute) {
 
 TEST_F(RibTest, ActionsOfRoutes) {
   const std::map<std::string, NexthopAction> routes = {
-      {"10.1.0.0/16", NexthopAction::kBlackhole},    {"10.2.0.0/16", NexthopAction::kUnreachable},
-      {"10.3.0.0/16", NexthopAction::kProhibit},     {"10.4.0.1/32", NexthopAction::kLocal},
-      {"2001:db8:1::/48", NexthopAction::kProhibit}, {"2001:db8::1/128", NexthopAction::kLocal}};
+      {"10.1.0.0/16", NexthopAction::kBlackhole},   {"10.2.0.0/16", NexthopAction::kUnreachable},
+      {"10.3.0.0/16", NexthopAction::kProhibit},    {"10.4.0.1/32", NexthopAction::kLocal},
+      {"10.4.0.255/32", NexthopAction::kBroadcast}, {"2001:db8:1::/48", NexthopAction::kProhibit},
+      {"2001:db8::1/128", NexthopAction::kLocal}};
   for (const auto& [prefix, action] : routes) Upsert({P(prefix), 0, 4, action, {}});
   for (const auto& [prefix, action] : routes) {
     EXPECT_EQ(Action(P(prefix).address().ToString()), action) << prefix;
