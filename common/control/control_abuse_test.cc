@@ -100,7 +100,7 @@ TEST_F(ControlTest, GarbageEndsItsConnectionOnly) {
 
 TEST_F(ControlTest, LongestAllowedLineIsTaken) {
   Start();
-  server_->Register("length", [](const json& args, const ControlReply& reply) {
+  Register("length", [](const json& args, const ControlReply& reply) {
     reply.Ok(args["document"].get_ref<const std::string&>().size());
   });
   auto client = ControlClient::Connect(path_);
@@ -138,7 +138,7 @@ TEST_F(ControlTest, ThousandConnectionsAtOnce) {
 
 TEST_F(ControlTest, ReaderWhoDoesNotReadIsDisconnected) {
   Start([](ControlServerOptions& o) { o.write_timeout = milliseconds(50); });
-  server_->Register("big", [](const json&, const ControlReply& reply) {
+  Register("big", [](const json&, const ControlReply& reply) {
     reply.Ok(std::string(size_t{20} << 20, 'b'));
   });
   RawClient slow(path_);
@@ -151,7 +151,7 @@ TEST_F(ControlTest, ReaderWhoDoesNotReadIsDisconnected) {
 
 TEST_F(ControlTest, WaitingAnswersAreBoundedOverAllClients) {
   Start([](ControlServerOptions& o) { o.max_output = size_t{32} << 20; });
-  server_->Register("big", [](const json&, const ControlReply& reply) {
+  Register("big", [](const json&, const ControlReply& reply) {
     reply.Ok(std::string(size_t{20} << 20, 'b'));
   });
   RawClient slow(path_);
@@ -194,7 +194,7 @@ TEST_F(ControlTest, PassedDescriptorsAreClosed) {
 
 TEST_F(ControlTest, ClientsWhoVanishInTheMiddle) {
   Start();
-  server_->Register("big", [](const json&, const ControlReply& reply) {
+  Register("big", [](const json&, const ControlReply& reply) {
     reply.Ok(std::string(size_t{4} << 20, 'b'));
   });
   for (int i = 0; i < 50; ++i) {

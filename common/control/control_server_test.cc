@@ -19,13 +19,13 @@ using testing::HasSubstr;
 
 TEST_F(ControlTest, AnswersAndRefuses) {
   Start();
-  server_->Register("fail", [](const json&, const ControlReply& reply) {
+  Register("fail", [](const json&, const ControlReply& reply) {
     reply.Fail({StatusCode::kNotFound, "no such thing"});
     reply.Ok("a second answer is ignored");
   });
-  server_->Register(
-      "throw", [](const json& args, const ControlReply& reply) { reply.Ok(args.at("missing")); });
-  server_->Register("forget", [](const json&, const ControlReply&) {});
+  Register("throw",
+           [](const json& args, const ControlReply& reply) { reply.Ok(args.at("missing")); });
+  Register("forget", [](const json&, const ControlReply&) {});
   auto client = ControlClient::Connect(path_);
   ASSERT_TRUE(client.ok()) << client.status().message();
   const auto call = [&](const char* command, const json& args) {
@@ -45,7 +45,7 @@ TEST_F(ControlTest, AnswersAndRefuses) {
 TEST_F(ControlTest, AnswersLater) {
   Start();
   std::optional<ControlReply> kept;
-  server_->Register("later", [&](const json&, ControlReply reply) {
+  Register("later", [&](const json&, ControlReply reply) {
     EXPECT_EQ(reply.caller().uid, geteuid());
     EXPECT_EQ(reply.caller().pid, getpid());
     kept = std::move(reply);
@@ -64,7 +64,7 @@ TEST_F(ControlTest, AnswersLater) {
 TEST_F(ControlTest, ReplyAfterTheClientLeftOrTheServerStoppedIsHarmless) {
   Start();
   std::vector<ControlReply> kept;
-  server_->Register("later", [&](const json&, ControlReply reply) { kept.push_back(reply); });
+  Register("later", [&](const json&, ControlReply reply) { kept.push_back(reply); });
   for (int i = 0; i < 2; ++i) {
     RawClient client(path_);
     ASSERT_TRUE(client.Send("{\"v\":1,\"command\":\"later\"}\n"));
@@ -79,7 +79,7 @@ TEST_F(ControlTest, ReplyAfterTheClientLeftOrTheServerStoppedIsHarmless) {
 TEST_F(ControlTest, SlowHandlerIsAnsweredForByTheServer) {
   Start([](ControlServerOptions& o) { o.reply_timeout = std::chrono::milliseconds(20); });
   std::optional<ControlReply> kept;
-  server_->Register("never", [&](const json&, ControlReply reply) { kept = std::move(reply); });
+  Register("never", [&](const json&, ControlReply reply) { kept = std::move(reply); });
   auto client = ControlClient::Connect(path_);
   ASSERT_TRUE(client.ok());
   EXPECT_EQ(client->Call("never", json::object(), seconds(20)).status().code(),
@@ -104,8 +104,8 @@ TEST_F(ControlTest, PipelinedRequestsAreAnsweredInOrder) {
 TEST_F(ControlTest, ChangesAreLoggedWithTheirCaller) {
   CaptureLog log;
   Start();
-  server_->Register("backend.drain",
-                    [](const json&, const ControlReply& reply) { reply.Ok(json::object()); });
+  Register("backend.drain",
+           [](const json&, const ControlReply& reply) { reply.Ok(json::object()); });
   auto client = ControlClient::Connect(path_);
   ASSERT_TRUE(client->Call("backend.drain", json::object(), seconds(20)).ok());
   EXPECT_TRUE(log.Contains("backend.drain by uid " + std::to_string(geteuid())));

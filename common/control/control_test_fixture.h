@@ -122,6 +122,9 @@ class ControlTest : public testing::Test {
     loop_.Post([&] { promise.set_value(work()); });
     return promise.get_future().get();
   }
+  void Register(const char* command, ControlHandler handler) {
+    OnLoop([&] { return server_->Register(command, std::move(handler)), true; });
+  }
   bool Echoes() {
     auto client = ControlClient::Connect(path_);
     if (!client.ok()) return false;

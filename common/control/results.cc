@@ -42,7 +42,7 @@ FLYOVER_RESULT(ServicesResult, services)
 FLYOVER_RESULT(BackendResult, service, name, address, state, reason, since_seconds, weight,
                effective_weight, table_share_percent, packets, bytes, connections_new, drained)
 FLYOVER_RESULT(BackendsResult, backends)
-FLYOVER_RESULT(ConnectionResult, service, protocol, client, vip, backend, idle_seconds, lcore)
+FLYOVER_RESULT(ConnectionResult, flow, service, backend, idle_seconds, lcore)
 FLYOVER_RESULT(ConnectionsResult, capacity, entries, created, expired, evicted, connections)
 FLYOVER_RESULT(ConfigResult, yaml, file, generation, loaded_at)
 FLYOVER_RESULT(VersionResult, version, commit, dpdk, dataplane, pid, uptime_seconds)

@@ -197,11 +197,10 @@ struct BackendsResult {
   std::vector<BackendResult> backends;
 };
 
+// A table entry keeps eight bytes, so a flow is known by the tag of its hash, not by its addresses.
 struct ConnectionResult {
+  std::string flow;  // tag, eight hexadecimal digits
   std::string service;
-  std::string protocol;
-  std::string client;  // address and port, "192.0.2.1:4711", "[2001:db8::1]:4711"
-  std::string vip;
   std::string backend;
   double idle_seconds = 0;
   uint32_t lcore = 0;
@@ -250,9 +249,10 @@ struct BackendChangeResult {
   X(PortsResult)                                                                                   \
   X(LcoreResult)                                                                                   \
   X(LcoresResult)                                                                                  \
-  X(SourceResult) X(CountersResult) X(DropResult) X(PuntResult) X(PuntClassResult) X(DropsResult)  \
-      X(NexthopResult) X(RouteResult) X(RoutesResult) X(RouteExplainResult) X(NeighborResult)      \
-          X(NeighborsResult) X(ServiceResult) X(ServicesResult) X(BackendResult) X(BackendsResult) \
+  X(SourceResult)                                                                                  \
+  X(CountersResult) X(DropResult) X(PuntResult) X(PuntClassResult) X(DropsResult) X(NexthopResult) \
+      X(RouteResult) X(RoutesResult) X(RouteExplainResult) X(NeighborResult) X(NeighborsResult)    \
+          X(ServiceResult) X(ServicesResult) X(BackendResult) X(BackendsResult)                    \
               X(ConnectionResult) X(ConnectionsResult) X(ConfigResult) X(VersionResult)            \
                   X(ReloadResult) X(BackendChangeResult)
 #define X(Type)                                      \

@@ -5,30 +5,14 @@
 #include <cstdint>
 #include <ctime>
 
+#include "common/log/utf8.h"
+
 namespace flyover {
 namespace {
 
-// Length of the valid UTF-8 sequence at the start of `s`, 0 when there is none (RFC 3629: no
-// surrogates, no overlong forms, nothing above U+10FFFF).
-size_t Utf8Length(std::string_view s) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(s[i]); };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || s.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) > 0x9f) ||
-      (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) > 0x8f)) {
-    return 0;
-  }
-  return length;
-}
-
 void AppendEscaped(std::string& out, std::string_view text, bool json) {
   while (!text.empty()) {
-    const size_t length = Utf8Length(text);
+    const size_t length = Utf8SequenceLength(text);
     const auto first = static_cast<uint8_t>(text[0]);
     if (length == 0) {
       out += json ? "\\ufffd" : fmt::format("\\x{:02x}", first);

@@ -1,0 +1,210 @@
+#include "tools/flyover/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "common/net/ip_address.h"
+#include "tools/flyover/cli.h"
+
+namespace flyover {
+namespace {
+
+constexpr const char* kExitCodes = R"(Exit codes:
+  0  done (check: the document is valid; show counters: the ledger is balanced)
+  1  the daemon refused or failed (check: invalid; show counters: the ledger is off)
+  2  wrong usage
+  3  no daemon answers on the socket)";
+constexpr const char* kExamples = R"(
+
+Examples:
+  flyover show backends
+  flyover show ports --watch 1
+  flyover show route 192.0.2.1
+  flyover check /etc/flyover/flyover.yaml && flyover reload /etc/flyover/flyover.yaml
+  flyover backend drain web web1)";
+
+struct ShowCommand {
+  const char* name;
+  const char* help;
+};
+constexpr std::array<ShowCommand, 10> kPlainShows = {{
+    {"ports", "Ports: link, traffic, device, addresses"},
+    {"lcores", "Forwarding lcores: load, packets, queues"},
+    {"counters", "The ledger: where packets came from and where they went, per source"},
+    {"neighbors", "Neighbours (ARP and ND) and the packets held for them"},
+    {"services", "Services of the balancer"},
+    {"backends", "Backends: state, reason, weight, share of the table, traffic"},
+    {"config", "The running document"},
+    {"version", "The daemon's version"},
+    {"drops", "Packets dropped, by reason, and packets given to the kernel"},
+    {"routes", "Routes as forwarded"},
+}};
+
+std::string CheckAddress(const std::string& text) {
+  return IpAddress::Parse(text) ? "" : "'" + text + "' is not an IPv4 or IPv6 address";
+}
+
+// Becomes a directory below /run/flyover.
+std::string CheckName(const std::string& text) {
+  const bool valid =
+      !text.empty() && text.size() <= 32 && text != "." && text != ".." &&
+      std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return (c < 0x80 && std::isalnum(c) != 0) || c == '_' || c == '.' || c == '-';
+      });
+  return valid ? "" : "a data plane's name has 1 to 32 characters of A-Z a-z 0-9 _ . -";
+}
+
+class Parser {
+ public:
+  Parser() {
+    app_.description("Looks at and changes a running Flyover daemon (flyoverd).");
+    app_.footer(kExitCodes);  // inherited by the commands
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    auto* socket = app_.add_option("--socket", result_.socket, "Control socket of the daemon")
+                       ->type_name("PATH");
+    app_.add_option("--name", name_, "Data plane: its socket is /run/flyover/NAME/control.sock")
+        ->type_name("NAME")
+        ->capture_default_str()
+        ->check(CheckName)
+        ->excludes(socket);
+    app_.add_flag("--json", result_.json, "Print the daemon's answer as JSON");
+    app_.add_flag("--exact", result_.exact, "Full numbers instead of 1.2 M");
+    AddShow();
+    AddReload();
+    AddBackend();
+    AddOthers();
+    app_.footer(std::string(kExitCodes) + kExamples);
+  }
+
+  ParsedArguments Parse(const std::vector<std::string>& arguments) {
+    // CLI11 takes them last first.
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    try {
+      app_.parse(reversed);
+    } catch (const CLI::CallForHelp& e) {
+      return {.invocation = {}, .exit_code = kExitOk, .text = app_.help()};
+    } catch (const CLI::ParseError& e) {
+      return {.invocation = {}, .exit_code = kExitUsage, .text = Complaint(e.what())};
+    }
+    if (result_.socket.empty()) result_.socket = "/run/flyover/" + name_ + "/control.sock";
+    if (check_->parsed()) result_.rest = check_->remaining();
+    return {.invocation = result_, .exit_code = kExitOk, .text = ""};
+  }
+
+ private:
+  CLI::App* Add(CLI::App* parent, const char* name, const char* help, std::string command) {
+    CLI::App* app = parent->add_subcommand(name, help);
+    app->callback([this, command = std::move(command)] { result_.command = command; });
+    return app;
+  }
+
+  void AddShow() {
+    CLI::App* show = app_.add_subcommand("show", "Show a part of the daemon's state");
+    show->require_subcommand(1);
+    auto* watch = show->add_option("--watch", result_.watch_seconds, "Show again every SECONDS")
+                      ->type_name("SECONDS")
+                      ->check(CLI::Range(0.1, 86'400.0).description(""));
+    show->add_option("--count", result_.count, "With --watch: stop after N times")
+        ->type_name("N")
+        ->needs(watch);
+    for (const ShowCommand& command : kPlainShows) {
+      CLI::App* app = Add(show, command.name, command.help, std::string("show.") + command.name);
+      if (std::string_view(command.name) == "drops") {
+        app->add_flag("--all", result_.all, "Reasons without packets, too");
+      }
+      if (std::string_view(command.name) == "routes") AddLimit(app);
+    }
+    CLI::App* route = Add(show, "route", "What happens to a packet to ADDRESS", "show.route");
+    route->add_option("ADDRESS", result_.address, "IPv4 or IPv6 address")
+        ->type_name("")
+        ->required()
+        ->check(CheckAddress);
+    AddLimit(Add(show, "connections", "Flows that the balancer has given a backend",
+                 "show.connections"));
+  }
+
+  void AddLimit(CLI::App* app) {
+    app->add_option("--limit", result_.limit, "At most N entries, 0: all (default 100)")
+        ->type_name("N")
+        ->check(CLI::Range(uint64_t{0}, uint64_t{1'000'000'000}).description(""));
+  }
+
+  void AddReload() {
+    CLI::App* reload = Add(&app_, "reload",
+                           "Take a new document; with any error nothing changes. Without FILE the "
+                           "daemon reads its own file again",
+                           "reload");
+    reload->add_option("FILE", result_.file, "YAML document, - for standard input")->type_name("");
+  }
+
+  void AddBackend() {
+    CLI::App* backend = app_.add_subcommand(
+        "backend", "Change a backend until the next reload: drain, enable, weight");
+    backend->require_subcommand(1);
+    const auto add = [&](const char* name, const char* help, const char* command) {
+      CLI::App* app = Add(backend, name, help, command);
+      app->add_option("SERVICE", result_.service, "Name of the service")->type_name("")->required();
+      app->add_option("BACKEND", result_.backend, "Name of the backend")->type_name("")->required();
+      return app;
+    };
+    add("drain", "No new connections; those it has go on", "backend.drain");
+    add("enable", "Takes new connections again, with the document's weight", "backend.enable");
+    add("weight", "Set the weight", "backend.weight")
+        ->add_option("WEIGHT", result_.weight, "0 to 65535; 0 drains")
+        ->required()
+        ->type_name("")
+        ->check(CLI::Range(0, 65'535).description(""));
+  }
+
+  void AddOthers() {
+    check_ = Add(&app_, "check",
+                 "Check a document and the devices it names, without a daemon (flyoverd --check)",
+                 "check");
+    check_->allow_extras();
+    check_->add_option("FILE", result_.file, "YAML document")->type_name("")->required();
+    // Only for the list in --help: RunCli hands everything after `bench` on.
+    Add(&app_, "bench", "Measure cycles per packet of the path (flyover-bench)", "bench");
+    Add(&app_, "version", "Versions of this command and of the daemon, if one runs", "version");
+  }
+
+  std::string Complaint(const std::string& what) const {
+    std::string name = "flyover";
+    const CLI::App* app = &app_;
+    while (!app->get_subcommands().empty()) {
+      app = app->get_subcommands().back();
+      name += " " + app->get_name();
+    }
+    std::string usage = CLI::Formatter().make_usage(app, name);
+    usage.erase(0, usage.find_first_not_of('\n'));
+    usage.erase(usage.find_last_not_of('\n') + 1);
+    std::string line = what.substr(0, what.find('\n'));
+    // CLI11 says that a command is required where a wrong one was given.
+    if (const auto rest = app->remaining(); !rest.empty() && line.find("ubcommand") != line.npos) {
+      line = "'" + rest[0] + "' is not a command; accepted:";
+      for (const CLI::App* command : app->get_subcommands({})) line += " " + command->get_name();
+    }
+    return "flyover: " + line + "\n" + usage + "\nMore: " + name + " --help\n";
+  }
+
+  CLI::App app_{"", "flyover"};
+  CLI::App* check_ = nullptr;
+  std::string name_ = "flyover";
+  Invocation result_;
+};
+
+}  // namespace
+
+ParsedArguments ParseArguments(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments[0] == "bench") {
+    Invocation bench;
+    bench.command = "bench";
+    bench.rest.assign(arguments.begin() + 1, arguments.end());
+    return {.invocation = bench, .exit_code = kExitOk, .text = ""};
+  }
+  return Parser().Parse(arguments);
+}
+
+}  // namespace flyover

@@ -1,0 +1,37 @@
+// The command line as a value. arguments.cc is the only includer of CLI11.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace flyover {
+
+struct Invocation {
+  std::string socket;
+  bool json = false;
+  bool exact = false;
+
+  std::string command;  // the protocol's name, or "version", "check", "bench"
+  std::string address;  // show.route
+  std::string service;  // backend.*
+  std::string backend;
+  uint32_t weight = 0;
+  std::optional<uint64_t> limit;    // show.routes, show.connections
+  bool all = false;                 // show.drops
+  std::optional<std::string> file;  // reload, check
+  std::vector<std::string> rest;    // check, bench: for the other program
+  double watch_seconds = 0;         // show: again every so often; 0: once
+  uint64_t count = 0;               // with watch: so many times; 0: for ever
+};
+
+struct ParsedArguments {
+  std::optional<Invocation> invocation;
+  // Without one: help that was asked for (exit 0, to stdout), or what is wrong (exit 2, to stderr).
+  int exit_code = 0;
+  std::string text;
+};
+ParsedArguments ParseArguments(const std::vector<std::string>& arguments);
+
+}  // namespace flyover

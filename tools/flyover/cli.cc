@@ -1,0 +1,204 @@
+#include "tools/flyover/cli.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "common/control/control_client.h"
+#include "tools/flyover/arguments.h"
+#include "tools/flyover/document_file.h"
+#include "tools/flyover/render.h"
+#include "tools/flyover/sibling.h"
+#include "tools/flyover/table.h"
+#include "tools/version/version.h"
+
+namespace flyover {
+namespace {
+
+using nlohmann::json;
+
+// More than the daemon gives its own handlers, so that its reason is seen rather than ours.
+constexpr std::chrono::seconds kTimeout{40};
+constexpr uint64_t kDefaultLimit = 100;
+
+std::string JsonText(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+class Cli {
+ public:
+  Cli(Invocation invocation, std::ostream& out, std::ostream& err)
+      : invocation_(std::move(invocation)), out_(out), err_(err) {}
+
+  int Run() {
+    if (invocation_.command == "bench") {
+      return RunProgram("flyover-bench", "bench", invocation_.rest);
+    }
+    if (invocation_.command == "check") {
+      std::vector<std::string> arguments = {"--check", *invocation_.file};
+      arguments.insert(arguments.end(), invocation_.rest.begin(), invocation_.rest.end());
+      return RunProgram("flyoverd", "flyoverd", arguments);
+    }
+    if (invocation_.command == "version") return Versions();
+    Result<json> args = Arguments();
+    if (!args.ok()) return Complain(args.status());
+    if (invocation_.watch_seconds > 0) return Watch(*args);
+    return Request(*args);
+  }
+
+ private:
+  int RunProgram(const std::string& name, const std::string& build_directory,
+                 const std::vector<std::string>& arguments) {
+    const char* path = std::getenv("PATH");
+    const auto program =
+        FindSibling(name, build_directory, OwnDirectory(), path == nullptr ? "" : path);
+    out_.flush();
+    return Complain(program.ok() ? Become(*program, arguments) : program.status());
+  }
+
+  Result<json> Arguments() const {
+    const std::string& command = invocation_.command;
+    json args = json::object();
+    if (command == "show.route") args["address"] = invocation_.address;
+    if (command == "show.routes" || command == "show.connections") {
+      args["limit"] = invocation_.limit.value_or(kDefaultLimit);
+    }
+    if (command.starts_with("backend.")) {
+      args["service"] = invocation_.service;
+      args["backend"] = invocation_.backend;
+    }
+    if (command == "backend.weight") args["weight"] = invocation_.weight;
+    if (command == "reload" && invocation_.file) {
+      Result<std::string> document = ReadDocument(*invocation_.file);
+      if (!document.ok()) return document.status();
+      args["document"] = std::move(*document);
+      args["file"] = *invocation_.file;
+    }
+    return args;
+  }
+
+  int Complain(const Status& status) {
+    err_ << "flyover: " << Printable(status.message()) << "\n";
+    return kExitRefused;
+  }
+
+  int NoDaemon() {
+    err_ << "flyover: no daemon answers on " << Printable(invocation_.socket)
+         << " (is flyoverd running?)\n";
+    return kExitNoDaemon;
+  }
+
+  // The daemon's errors of a document are lines of their own, as compilers print them.
+  int Refused(const Status& status) {
+    if (invocation_.command != "reload" || status.code() != StatusCode::kInvalidArgument) {
+      return Complain(status);
+    }
+    std::string_view rest = status.message();
+    while (!rest.empty()) {
+      const size_t end = rest.find('\n');
+      err_ << Printable(rest.substr(0, end)) << "\n";
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    }
+    return kExitRefused;
+  }
+
+  int Request(const json& args) {
+    auto client = ControlClient::Connect(invocation_.socket);
+    if (!client.ok()) {
+      if (client.status().code() == StatusCode::kUnavailable) return NoDaemon();
+      if (client.status().code() == StatusCode::kPermissionDenied) {
+        return Complain({StatusCode::kPermissionDenied,
+                         client.status().message() +
+                             " (root and members of the document's control.group may)"});
+      }
+      return Complain(client.status());
+    }
+    const Result<json> answer = client->Call(invocation_.command, args, kTimeout);
+    if (client->lost()) {
+      Complain(answer.status());
+      return kExitNoDaemon;
+    }
+    if (!answer.ok()) return Refused(answer.status());
+    return Show(answer.value());
+  }
+
+  int Show(const json& answer) {
+    if (invocation_.json) {
+      out_ << JsonText(answer);
+    } else {
+      const auto text = RenderAnswer(invocation_.command, answer,
+                                     {.exact = invocation_.exact, .all = invocation_.all});
+      if (!text) {
+        return Complain({StatusCode::kInternal,
+                         "the daemon's answer has another shape; is it of another version? "
+                         "--json shows it as it is"});
+      }
+      out_ << *text;
+    }
+    if (invocation_.command == "show.counters" && !Balanced(answer)) return kExitRefused;
+    return kExitOk;
+  }
+
+  static bool Balanced(const json& answer) {
+    try {
+      return LedgerBalanced(answer.get<CountersResult>());
+    } catch (const json::exception&) {
+      return false;
+    }
+  }
+
+  int Watch(const json& args) {
+    const bool terminal = &out_ == &std::cout && isatty(STDOUT_FILENO) == 1;
+    const std::chrono::duration<double> period(invocation_.watch_seconds);
+    auto next = std::chrono::steady_clock::now();
+    for (uint64_t i = 0;; ++i) {
+      if (terminal) out_ << "\x1b[H\x1b[2J";
+      const int code = Request(args);
+      out_ << (terminal ? "" : "\n") << std::flush;
+      if (code == kExitNoDaemon || i + 1 == invocation_.count || !out_) return code;
+      next += std::chrono::duration_cast<std::chrono::steady_clock::duration>(period);
+      std::this_thread::sleep_until(next);
+    }
+  }
+
+  int Versions() {
+    json daemon;
+    auto client = ControlClient::Connect(invocation_.socket);
+    if (client.ok()) {
+      Result<json> answer = client->Call("show.version", json::object(), kTimeout);
+      if (answer.ok()) daemon = std::move(answer.value());
+    }
+    if (invocation_.json) {
+      out_ << JsonText(
+          {{"flyover", {{"version", Version()}, {"commit", Commit()}}}, {"flyoverd", daemon}});
+      return kExitOk;
+    }
+    out_ << "flyover " << Version() << " (commit " << Commit() << ")\n";
+    const auto text = RenderAnswer("show.version", daemon, {});
+    out_ << text.value_or("flyoverd: none answers on " + Printable(invocation_.socket) + "\n");
+    return kExitOk;
+  }
+
+  const Invocation invocation_;
+  std::ostream& out_;
+  std::ostream& err_;
+};
+
+}  // namespace
+
+int RunCli(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+  ParsedArguments parsed = ParseArguments(arguments);
+  if (!parsed.invocation) {
+    (parsed.exit_code == kExitOk ? out : err) << parsed.text;
+    return parsed.exit_code;
+  }
+  return Cli(std::move(*parsed.invocation), out, err).Run();
+}
+
+}  // namespace flyover

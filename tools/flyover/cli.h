@@ -1,0 +1,20 @@
+// The command `flyover`: one request to the daemon, its answer as a table or as JSON.
+#pragma once
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+namespace flyover {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitRefused =
+    1;  // the daemon refused or failed; document invalid; ledger off
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitNoDaemon = 3;
+
+// `arguments` without the program's name. Returns the exit code; `check` and `bench` replace the
+// process instead.
+int RunCli(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);
+
+}  // namespace flyover

@@ -1,0 +1,203 @@
+// Ports, lcores, routes, neighbours, services, backends, connections: one table each.
+#include "tools/flyover/render.h"
+#include "tools/flyover/table.h"
+#include "tools/flyover/units.h"
+
+namespace flyover {
+namespace {
+
+constexpr auto kRight = Table::Align::kRight;
+
+std::string Join(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "" : " ") + item;
+  return text;
+}
+
+std::string Count(uint64_t count, const RenderOptions& options) {
+  return options.exact ? ExactCount(count) : HumanCount(count);
+}
+std::string Bytes(uint64_t bytes, const RenderOptions& options) {
+  return options.exact ? ExactCount(bytes) : HumanBytes(bytes);
+}
+
+Table RouteTable() {
+  return Table({{"PREFIX"},
+                {"METRIC", kRight},
+                {"PROTOCOL"},
+                {"ACTION"},
+                {"VIA"},
+                {"PORT"},
+                {"WEIGHT", kRight},
+                {"NEIGHBOR"},
+                {"MAC"}});
+}
+
+// A line for each next hop; the route stands on the first.
+void AddRoute(Table& table, const RouteResult& route) {
+  std::vector<std::string> head = {route.prefix, std::to_string(route.metric), route.protocol,
+                                   route.action + (route.active ? "" : " (inactive)")};
+  if (route.nexthops.empty()) table.AddRow(head);
+  for (const NexthopResult& hop : route.nexthops) {
+    std::vector<std::string> row = head;
+    row.insert(row.end(), {hop.gateway.empty() ? "on-link" : hop.gateway, hop.port,
+                           std::to_string(hop.weight), hop.state, hop.mac});
+    table.AddRow(std::move(row));
+    head.assign(4, "");
+  }
+}
+
+}  // namespace
+
+std::string Render(const PortsResult& result, const RenderOptions& options) {
+  Table traffic({{"PORT"},
+                 {"LINK"},
+                 {"SPEED", kRight},
+                 {"RX", kRight},
+                 {"RX-BYTES", kRight},
+                 {"TX", kRight},
+                 {"TX-BYTES", kRight},
+                 {"MISSED", kRight},
+                 {"ERRORS", kRight},
+                 {"NO-MBUF", kRight},
+                 {"TO-KERNEL", kRight},
+                 {"FROM-KERNEL", kRight}});
+  Table details({{"PORT"},
+                 {"DEVICE"},
+                 {"DRIVER"},
+                 {"QUEUES"},
+                 {"MTU", kRight},
+                 {"MAC"},
+                 {"TAP"},
+                 {"ADDRESSES"}});
+  for (const PortResult& p : result.ports) {
+    const std::string link = !p.admin_up ? "shut" : p.link_up ? "up" : "down";
+    traffic.AddRow({p.name, link, HumanSpeed(p.speed_mbps), Count(p.rx_packets, options),
+                    Bytes(p.rx_bytes, options), Count(p.tx_packets, options),
+                    Bytes(p.tx_bytes, options), Count(p.rx_missed, options),
+                    Count(p.rx_errors, options), Count(p.rx_no_mbuf, options),
+                    Count(p.tap_in_packets, options), Count(p.tap_out_packets, options)});
+    details.AddRow({p.name, p.device, p.driver,
+                    std::to_string(p.rx_queues) + "/" + std::to_string(p.tx_queues),
+                    std::to_string(p.mtu), p.mac, p.tap, Join(p.addresses)});
+  }
+  if (traffic.empty()) return "no ports\n";
+  return traffic.Render() + "\n" + details.Render();
+}
+
+std::string Render(const LcoresResult& result, const RenderOptions& options) {
+  Table table({{"LCORE", kRight},
+               {"CPU", kRight},
+               {"NUMA", kRight},
+               {"BUSY", kRight},
+               {"STATE"},
+               {"PACKETS", kRight},
+               {"BURSTS", kRight},
+               {"PER-BURST", kRight},
+               {"LOOP-MAX", kRight},
+               {"QUEUES"}});
+  for (const LcoreResult& l : result.lcores) {
+    const uint64_t tenths = l.bursts == 0 ? 0 : l.packets * 10 / l.bursts;
+    table.AddRow({std::to_string(l.index), std::to_string(l.cpu), std::to_string(l.numa),
+                  HumanPercent(l.busy_percent), l.sleeping ? "asleep" : "polling",
+                  Count(l.packets, options), Count(l.bursts, options),
+                  std::to_string(tenths / 10) + "." + std::to_string(tenths % 10),
+                  HumanDuration(static_cast<double>(l.loop_max_us) / 1e6), Join(l.ports_queues)});
+  }
+  return table.empty() ? "no lcores\n" : table.Render();
+}
+
+std::string Render(const RoutesResult& result, const RenderOptions& options) {
+  Table table = RouteTable();
+  for (const RouteResult& route : result.routes) AddRoute(table, route);
+  std::string text = table.empty() ? "" : table.Render();
+  text += std::to_string(result.total) + " routes";
+  if (result.routes.size() < result.total) {
+    text += " (" + std::to_string(result.routes.size()) + " shown; --limit 0 shows all)";
+  }
+  return text + "; FIB: " + Count(result.fib4_entries, options) + " IPv4, " +
+         Count(result.fib6_entries, options) + " IPv6, " + HumanBytes(result.fib_memory_bytes) +
+         "\n";
+}
+
+std::string Render(const RouteExplainResult& result, const RenderOptions&) {
+  std::string text =
+      Printable(result.address) + ": " +
+      (result.verdict.empty() && !result.found ? "no route" : Printable(result.verdict)) + "\n";
+  if (!result.found) return text;
+  Table table = RouteTable();
+  AddRoute(table, result.route);
+  return text + table.Render();
+}
+
+std::string Render(const NeighborsResult& result, const RenderOptions& options) {
+  Table table({{"ADDRESS"}, {"PORT"}, {"STATE"}, {"MAC"}, {"HELD", kRight}});
+  for (const NeighborResult& n : result.neighbors) {
+    table.AddRow({n.address, n.port, n.state, n.mac, Count(n.held_packets, options)});
+  }
+  return table.empty() ? "no neighbours\n" : table.Render();
+}
+
+std::string Render(const ServicesResult& result, const RenderOptions& options) {
+  Table table({{"SERVICE"},
+               {"VIP"},
+               {"PROTOCOL"},
+               {"PORT", kRight},
+               {"FORWARD"},
+               {"BACKENDS-UP", kRight},
+               {"PACKETS", kRight},
+               {"BYTES", kRight},
+               {"NEW-CONNECTIONS", kRight}});
+  for (const ServiceResult& s : result.services) {
+    table.AddRow({s.name, Join(s.vips), s.protocol, std::to_string(s.port), s.forward,
+                  std::to_string(s.backends_up) + "/" + std::to_string(s.backends),
+                  Count(s.packets, options), Bytes(s.bytes, options),
+                  Count(s.connections_new, options)});
+  }
+  return table.empty() ? "no services\n" : table.Render();
+}
+
+std::string Render(const BackendsResult& result, const RenderOptions& options) {
+  Table table({{"SERVICE"},
+               {"BACKEND"},
+               {"ADDRESS"},
+               {"STATE"},
+               {"SINCE", kRight},
+               {"WEIGHT", kRight},
+               {"SHARE", kRight},
+               {"PACKETS", kRight},
+               {"BYTES", kRight},
+               {"NEW-CONNECTIONS", kRight},
+               {"REASON"}});
+  for (const BackendResult& b : result.backends) {
+    std::string weight = std::to_string(b.weight);
+    if (b.effective_weight != b.weight) weight += " (" + std::to_string(b.effective_weight) + ")";
+    table.AddRow({b.service, b.name, b.address,
+                  b.state + (b.drained && b.state != "drained" ? ", drained" : ""),
+                  HumanDuration(b.since_seconds), weight, HumanPercent(b.table_share_percent),
+                  Count(b.packets, options), Bytes(b.bytes, options),
+                  Count(b.connections_new, options), b.reason});
+  }
+  return table.empty() ? "no backends\n" : table.Render();
+}
+
+std::string Render(const ConnectionsResult& result, const RenderOptions& options) {
+  Table table({{"FLOW"},
+               {"SERVICE"},
+               {"BACKEND"},
+               {"IDLE", kRight},
+               {"LCORE", kRight}});
+  for (const ConnectionResult& c : result.connections) {
+    table.AddRow({c.flow, c.service, c.backend, HumanDuration(c.idle_seconds),
+                  std::to_string(c.lcore)});
+  }
+  std::string text = table.empty() ? "" : table.Render();
+  text += Count(result.entries, options) + " of " + Count(result.capacity, options) + " entries";
+  if (result.connections.size() < result.entries) {
+    text += " (" + std::to_string(result.connections.size()) + " shown; --limit 0 shows all)";
+  }
+  return text + "; created " + Count(result.created, options) + ", expired " +
+         Count(result.expired, options) + ", evicted " + Count(result.evicted, options) + "\n";
+}
+
+}  // namespace flyover
