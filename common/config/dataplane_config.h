@@ -70,9 +70,10 @@ struct MetricsConfig {
 };
 
 struct ControlConfig {
-  std::string socket;  // empty: <runtime_dir>/<name>/control.sock
-  std::string group;   // members may use the socket, besides root; empty: nobody else
-  DocumentMark mark;   // of the group
+  std::string socket;       // empty: <runtime_dir>/<name>/control.sock
+  std::string group;        // members may use the socket, besides root; empty: nobody else
+  DocumentMark mark;        // of the socket
+  DocumentMark group_mark;  // of the group
   bool operator==(const ControlConfig&) const = default;
 };
 

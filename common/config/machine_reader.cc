@@ -121,7 +121,8 @@ ControlConfig ReadControl(const ConfigValue& document, const DataplaneConfig& da
   if (section == nullptr) return config;
   section->Get("socket", config.socket);
   section->Get("group", config.group);
-  if (const auto* const group = section->Find("group")) config.mark = report.Mark(group->at);
+  if (const auto* const socket = section->Find("socket")) config.mark = report.Mark(socket->at);
+  if (const auto* const group = section->Find("group")) config.group_mark = report.Mark(group->at);
   const std::string path = dataplane.Directory() + "/control.sock";
   if (config.socket.empty() && path.size() > kMaxSocketPath) {
     report.Error({dataplane.mark.line, dataplane.mark.column}, "dataplane.runtime_dir",

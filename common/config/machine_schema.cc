@@ -1,7 +1,10 @@
 #include "common/config/machine_schema.h"
 
+#include <utility>
+
 #include "common/base/strong_id.h"
 #include "common/datapath/reasons.h"
+#include "common/log/log.h"
 
 namespace flyover {
 namespace {
@@ -21,9 +24,24 @@ const TextFormat kGroupFormat{"the name of a group, or \"\" for none",
 const TextFormat kSocketFormat{
     "an absolute path of at most 107 bytes (sun_path), or \"\" for the data plane's folder",
     "(/[!-~]*)?", 107, true};
-const TextFormat kAreaFormat{"the name of a log area, such as netlink", "[a-z][a-z0-9_]{0,31}", 32};
 
-Schema LogLevel() { return Enum({"trace", "debug", "info", "warn", "error"}); }
+Schema LevelSchema() { return Enum({"trace", "debug", "info", "warn", "error", "off"}); }
+
+Schema AreasSchema() {
+  std::vector<SchemaKey> areas;
+  const auto add = [&](std::string_view name) {
+    areas.push_back({.name = name,
+                     .schema = LevelSchema(),
+                     .presence = Presence::kOptional,
+                     .fallback_words = "`log.level`",
+                     .help = "Level of this area",
+                     .example = "info"});
+  };
+#define X(area, name) add(name);
+  FLYOVER_LOG_AREAS(X)
+#undef X
+  return MapOf(std::move(areas));
+}
 
 Schema PortSchema() {
   return MapOf({
@@ -212,14 +230,12 @@ SchemaKey LogKey() {
       .name = "log",
       .schema = MapOf({
           {.name = "level",
-           .schema = LogLevel(),
+           .schema = LevelSchema(),
            .fallback = "info",
            .help = "Least severe messages that are written"},
           {.name = "areas",
-           .schema = NamedMapOf(kAreaFormat, "log area", LogLevel(), 0, 64),
-           .fallback = "{}",
-           .help = "Areas with another level than the rest",
-           .example = "netlink"},
+           .schema = AreasSchema(),
+           .help = "Areas with another level than the rest"},
           {.name = "format",
            .schema = Enum({"text", "json"}),
            .fallback = "text",

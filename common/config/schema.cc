@@ -167,12 +167,8 @@ std::string AcceptedWords(const Schema& schema) {
       return "a MAC address such as 02:00:00:00:00:01";
     case Schema::Type::kMap:
       return "a map with the keys " + KeyNames(schema.keys);
-    case Schema::Type::kNamedMap: {
-      const Schema& member = schema.children.front();
-      return "a map from names to " + (member.type == Schema::Type::kMap
-                                           ? std::string(schema.item) + "s"
-                                           : "one of " + AcceptedWords(member));
-    }
+    case Schema::Type::kNamedMap:
+      return "a map from names to " + std::string(schema.item) + "s";
     case Schema::Type::kList: {
       const std::string element = AcceptedWords(schema.children.front());
       return schema.one_or_list ? element + ", or a list of such"

@@ -7,7 +7,8 @@
 
 namespace flyover {
 
-// Size, emptiness, control bytes, tabs as indentation, UTF-8 (RFC 3629). False: an error was reported.
+// Size, emptiness, control bytes, tabs as indentation, UTF-8 (RFC 3629). False: an error was
+// reported.
 bool CheckYamlText(std::string_view text, ConfigReport& report);
 
 }  // namespace flyover

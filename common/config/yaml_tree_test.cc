@@ -76,7 +76,7 @@ TEST(ParseYaml, RefusesWhatIsTooLarge) {
       "t:1:1: document: is larger than accepted; accepted: at most 4 MiB of YAML\n";
   EXPECT_EQ(Errors(std::string(kMaxDocumentBytes + 1, ' ')), expected);
   EXPECT_EQ(Errors(std::string(100 << 20, 'a')), expected);
-  EXPECT_EQ(Errors("a: " + std::string(kMaxDocumentBytes - 3, 'x')), "");
+  EXPECT_EQ(Errors("a: 1\n#" + std::string(kMaxDocumentBytes - 6, 'x')), "");
 }
 
 TEST(ParseYaml, RefusesAnAliasBomb) {
@@ -99,7 +99,7 @@ TEST(ParseYaml, HostileRepetitionEndsSoon) {
         "&a ",    "!a ",      "*a ",   "|\n",   ">\n",         "#\n",  "\n",   "a\n",  "- a\n",
         "a: b\n", "a: [b]\n", "---\n", "...\n", "%YAML 1.2\n", ",",    ": ",   "{a, ", "[a, "}) {
     std::string text;
-    while (text.size() + unit.size() <= 512 * 1024) text += unit;
+    while (text.size() + unit.size() <= 128 * 1024) text += unit;
     const auto begin = std::chrono::steady_clock::now();
     Errors(text);
     const auto took = std::chrono::steady_clock::now() - begin;

@@ -1,5 +1,8 @@
 // docs/counters.md.
+#include <algorithm>
+
 #include "common/datapath/reasons.h"
+#include "common/metrics/families.h"
 #include "tools/config_doc/generators.h"
 
 namespace flyover {
@@ -7,7 +10,8 @@ namespace {
 
 constexpr char kIntroduction[] = R"(# Counters
 
-*Made by `tools/config_doc` from `common/datapath/reasons.h`; edit that, not this page.*
+*Made by `tools/config_doc` from `common/datapath/reasons.h` and `common/metrics/families.h`; edit those,
+not this page.*
 
 Every packet that enters leaves by exactly one exit, and every exit is counted under a name. For each
 source (a port, a TAP, packets generated here), and in all:
@@ -24,6 +28,17 @@ std::string Escaped(std::string_view words) {
   for (const char c : words) {
     if (c == '|') text += '\\';
     text += c;
+  }
+  return text;
+}
+
+// "a,b" -> "`a`, `b`".
+std::string Labels(std::string_view labels) {
+  std::string text;
+  while (!labels.empty()) {
+    const size_t comma = std::min(labels.find(','), labels.size());
+    text += (text.empty() ? "`" : ", `") + std::string(labels.substr(0, comma)) + "`";
+    labels.remove_prefix(std::min(comma + 1, labels.size()));
   }
   return text;
 }
@@ -49,6 +64,15 @@ std::string CountersMarkdown() {
   for (const PuntReasonInfo& info : kPuntReasons) {
     out += "| `" + std::string(info.label) + "` | `" + std::string(Info(info.punt_class).label) +
            "` | " + Escaped(info.help) + " |\n";
+  }
+  out +=
+      "\n## Metrics\n\nOf the Prometheus endpoint (`metrics` in the document).\n\n| Metric | Type "
+      "| "
+      "Labels | Meaning |\n|---|---|---|---|\n";
+  for (const MetricInfo& info : kMetricFamilies) {
+    out += "| `" + std::string(info.name) + "` | " +
+           (info.type == MetricType::kCounter ? "counter" : "gauge") + " | " + Labels(info.labels) +
+           " | " + Escaped(info.help) + " |\n";
   }
   return out;
 }

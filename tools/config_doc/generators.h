@@ -17,7 +17,8 @@ std::string JsonSchema(const Schema& document);
 // docs/configuration.md.
 std::string ConfigurationMarkdown(const Schema& document);
 
-// docs/counters.md: drop reasons, punt classes and punt reasons of common/datapath/reasons.h.
+// docs/counters.md: drop reasons, punt classes and punt reasons of common/datapath/reasons.h, and
+// the metrics of common/metrics/families.h.
 std::string CountersMarkdown();
 
 }  // namespace flyover

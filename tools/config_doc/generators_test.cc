@@ -69,7 +69,8 @@ TEST(Generators, TheReferenceIsAValidDocument) {
 
 TEST(Generators, CountersNameEveryReason) {
   const std::string counters = CountersMarkdown();
-  for (const char* const label : {"ttl_expired", "vip_no_backend", "routing", "link_control"}) {
+  for (const char* const label :
+       {"ttl_expired", "vip_no_backend", "routing", "link_control", "flyover_drops_total"}) {
     EXPECT_NE(counters.find("| `" + std::string(label) + "` |"), std::string::npos) << label;
   }
 }

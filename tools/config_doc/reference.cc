@@ -49,10 +49,6 @@ class ReferenceWriter {
     text_ += lead + line + "\n";
   }
 
-  static bool IsNested(const Schema& schema) {
-    return schema.type == Type::kMap || schema.type == Type::kNamedMap;
-  }
-
   // The map whose keys must be shown for an element of a list, if it is one.
   static const Schema* ElementMap(const Schema& schema) {
     if (schema.type != Type::kList) return nullptr;
@@ -122,12 +118,7 @@ class ReferenceWriter {
   void NamedMap(const SchemaKey& key) {
     Line(std::string(key.name) + ":");
     indent_ += 2;
-    const Schema& member = key.schema.children.front();
-    if (IsNested(member)) {
-      Nested(std::string(key.example) + ":", member);
-    } else {
-      Line(std::string(key.example) + ": " + std::string(member.values.front()));
-    }
+    Nested(std::string(key.example) + ":", key.schema.children.front());
     indent_ -= 2;
   }
 

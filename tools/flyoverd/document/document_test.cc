@@ -34,7 +34,7 @@ TEST(ParseDocument, MarksStandWhereTheValuesDo) {
       "metrics: { listen: \"[::1]:80\" }\ndataplane: { lcores: [3] }\nhealth: { namespace: p }\n");
   EXPECT_EQ(document.ports[0].mark.ToString(), "t:3:13");
   EXPECT_EQ(document.kernel.mark.ToString(), "t:4:22");
-  EXPECT_EQ(document.control.mark.ToString(), "t:5:19");
+  EXPECT_EQ(document.control.group_mark.ToString(), "t:5:19");
   EXPECT_EQ(document.metrics.mark.ToString(), "t:6:20");
   EXPECT_EQ(document.dataplane.lcores_mark.ToString(), "t:7:22");
   EXPECT_EQ(document.lb.health_mark.ToString(), "t:8:22");
@@ -122,7 +122,7 @@ class RandomDocument {
     d.metrics.enabled = Coin();
     d.metrics.listen = d.metrics.enabled ? (Coin() ? "[::1]:9000" : "0.0.0.0:80") : "";
     d.metrics.network_namespace = Coin() ? Name() : "";
-    if (Coin()) d.control = {"/run/" + Name() + "/\"quoted\"#sock:", Name(), {}};
+    if (Coin()) d.control = {"/run/" + Name() + "/\"quoted\"#sock:", Name(), {}, {}};
     d.log = {Coin() ? "warn" : "trace", {{"netlink", "debug"}}, Coin()};
     return d;
   }
