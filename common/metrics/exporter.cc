@@ -40,7 +40,7 @@ class SnapshotCollectable : public prometheus::Collectable {
     if (!snapshot) return families;
     for (size_t id = 0; id < kMetricCount; ++id) {
       if (snapshot->samples[id].empty()) continue;
-      const MetricInfo& info = kMetrics[id];
+      const MetricInfo& info = kMetricFamilies[id];
       const std::vector<std::string> labels = Split(info.labels);
       prometheus::MetricFamily& family = families.emplace_back();
       family.name = info.name;

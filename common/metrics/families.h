@@ -104,11 +104,11 @@ struct MetricInfo {
   std::string_view labels;
   std::string_view help;
 };
-inline constexpr std::array<MetricInfo, kMetricCount> kMetrics = {{
+inline constexpr std::array<MetricInfo, kMetricCount> kMetricFamilies = {{
 #define X(name, metric, type, labels, help) {metric, MetricType::type, labels, help},
     FLYOVER_METRIC_FAMILIES(X)
 #undef X
 }};
-inline constexpr const MetricInfo& Info(MetricId id) { return kMetrics[static_cast<size_t>(id)]; }
+inline constexpr const MetricInfo& Info(MetricId id) { return kMetricFamilies[static_cast<size_t>(id)]; }
 
 }  // namespace flyover

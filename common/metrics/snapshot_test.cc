@@ -16,7 +16,7 @@ const std::vector<MetricSample>& Samples(const MetricsSnapshot& snapshot, Metric
 
 TEST(MetricFamilies, FollowTheConventions) {
   std::set<std::string_view> names;
-  for (const MetricInfo& info : kMetrics) {
+  for (const MetricInfo& info : kMetricFamilies) {
     EXPECT_TRUE(names.insert(info.name).second) << info.name << " is there twice";
     EXPECT_TRUE(info.name.starts_with("flyover_")) << info.name;
     EXPECT_EQ(info.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"),

@@ -163,6 +163,7 @@ class Parser {
     check_ = Add(&app_, "check",
                  "Check a document and the devices it names, without a daemon (flyoverd --check)",
                  "check");
+    check_->fallthrough(false);  // options behind it are for flyoverd
     check_->allow_extras();
     check_->add_option("FILE", result_.file, "YAML document")->type_name("")->required();
     // Only for the list in --help: RunCli hands everything after `bench` on.
@@ -182,7 +183,8 @@ class Parser {
     usage.erase(usage.find_last_not_of('\n') + 1);
     std::string line = what.substr(0, what.find('\n'));
     // CLI11 says that a command is required where a wrong one was given.
-    if (const auto rest = app->remaining(); !rest.empty() && line.find("ubcommand") != line.npos) {
+    if (const auto rest = app_.remaining(true);
+        !rest.empty() && line.find("ubcommand") != line.npos) {
       line = "'" + rest[0] + "' is not a command; accepted:";
       for (const CLI::App* command : app->get_subcommands({})) line += " " + command->get_name();
     }
