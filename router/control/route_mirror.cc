@@ -86,15 +86,14 @@ bool RouteMirror::Wanted(const RouteMessage& m) {
   return true;
 }
 
-bool RouteMirror::TakeBroadcast(const RouteMessage& m) {
-  if (m.type != RTN_BROADCAST || m.nexthops.size() != 1) return m.type == RTN_BROADCAST;
+void RouteMirror::NoteBroadcast(const RouteMessage& m, Broadcasts& broadcasts) {
+  if (m.type != RTN_BROADCAST || m.nexthops.size() != 1) return;
   const std::pair entry(m.nexthops[0].if_index, m.destination.address().v4());
   if (m.removed) {
-    broadcasts_.erase(entry);
+    broadcasts.erase(entry);
   } else {
-    broadcasts_.insert(entry);
+    broadcasts.insert(entry);
   }
-  return true;
 }
 
 RouteMirror::Entry RouteMirror::EntryOf(const RouteMessage& m) {
@@ -172,7 +171,8 @@ void RouteMirror::Remove(const Key& key, Slot& slot, const Entry& entry) {
 }
 
 void RouteMirror::Apply(const RouteMessage& m) {
-  if (!Wanted(m) || TakeBroadcast(m)) return;
+  if (!Wanted(m)) return;
+  NoteBroadcast(m, broadcasts_);
   const Key key{m.destination, m.metric};
   if (m.removed) {
     const auto found = slots_.find(key);
@@ -196,12 +196,7 @@ void RouteMirror::BeginDump() {
 
 void RouteMirror::ApplyDumped(const RouteMessage& m) {
   if (!Wanted(m)) return;
-  if (m.type == RTN_BROADCAST) {
-    if (m.nexthops.size() == 1) {
-      dumped_broadcasts_.emplace(m.nexthops[0].if_index, m.destination.address().v4());
-    }
-    return;
-  }
+  NoteBroadcast(m, dumped_broadcasts_);
   Slot& slot = slots_[Key{m.destination, m.metric}];
   if (slot.generation != generation_) {
     slot.entries.clear();
@@ -236,6 +231,13 @@ std::optional<RibRoute> RouteMirror::RouteOf(const Key& key, const Entry& entry)
     case RTN_LOCAL:
     case RTN_ANYCAST:
       route.action = NexthopAction::kLocal;
+      return route;
+    case RTN_BROADCAST:
+      // Of the box's other interfaces: nothing of ours can reach those.
+      if (entry.nexthops.empty() || port_of_(entry.nexthops[0].if_index) == kNoPort) {
+        return std::nullopt;
+      }
+      route.action = NexthopAction::kBroadcast;
       return route;
     case RTN_BLACKHOLE:
       route.action = NexthopAction::kBlackhole;

@@ -53,7 +53,8 @@ class RouteMirror {
   // A next-hop object that some route uses (its change is not announced for every route).
   bool UsesNexthopId(uint32_t id) const { return nexthop_ids_.contains(id); }
   // Directed broadcast addresses by interface index.
-  const std::set<std::pair<int, Ipv4Address>>& broadcasts() const { return broadcasts_; }
+  using Broadcasts = std::set<std::pair<int, Ipv4Address>>;
+  const Broadcasts& broadcasts() const { return broadcasts_; }
 
   // Prefix and metric pairs that are known, usable or not.
   size_t size() const { return slots_.size(); }
@@ -85,8 +86,7 @@ class RouteMirror {
   };
 
   bool Wanted(const netlink::RouteMessage& message);
-  // A broadcast route was noted, and is no route for the RIB.
-  bool TakeBroadcast(const netlink::RouteMessage& message);
+  static void NoteBroadcast(const netlink::RouteMessage& message, Broadcasts& broadcasts);
   unsigned Rank(uint32_t table) const;
   static Entry EntryOf(const netlink::RouteMessage& message);
   static bool SameRoute(const Entry& a, const Entry& b);
@@ -102,8 +102,8 @@ class RouteMirror {
   std::function<PortIndex(int)> port_of_;
   RibSink& sink_;
   std::unordered_map<Key, Slot, KeyHash> slots_;
-  std::set<std::pair<int, Ipv4Address>> broadcasts_;
-  std::set<std::pair<int, Ipv4Address>> dumped_broadcasts_;
+  Broadcasts broadcasts_;
+  Broadcasts dumped_broadcasts_;
   std::set<uint32_t>
       nexthop_ids_;  // may name ones that are no longer used: a dump too many at worst
   uint32_t generation_ = 0;

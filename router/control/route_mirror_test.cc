@@ -289,13 +289,17 @@ TEST_F(RouteMirrorTest, RefusedRouteIsTriedAgainAtTheNextDump) {
 
 TEST_F(RouteMirrorTest, BroadcastsAndNexthopObjects) {
   mirror.Apply(Message("10.0.0.255/32", {OnLink(kLan)}).Type(RTN_BROADCAST).Table(RT_TABLE_LOCAL));
-  EXPECT_TRUE(rib.routes.empty());
-  ASSERT_EQ(mirror.broadcasts().size(), 1u);
+  mirror.Apply(
+      Message("172.31.255.255/32", {OnLink(kForeign)}).Type(RTN_BROADCAST).Table(RT_TABLE_LOCAL));
+  EXPECT_EQ(rib.At("10.0.0.255/32 0"), Action(NexthopAction::kBroadcast));
+  EXPECT_EQ(rib.At("172.31.255.255/32 0"), "none");
+  ASSERT_EQ(mirror.broadcasts().size(), 2u);
   EXPECT_EQ(mirror.broadcasts().begin()->second.ToString(), "10.0.0.255");
   mirror.BeginDump();
   mirror.ApplyDumped(Message("10.1.0.0/16", {Via("10.0.0.2", kLan)}).NexthopId(12));
   mirror.FinishDump(true);
   EXPECT_TRUE(mirror.broadcasts().empty());
+  EXPECT_EQ(rib.At("10.0.0.255/32 0"), "none");
   EXPECT_TRUE(mirror.UsesNexthopId(12));
   EXPECT_FALSE(mirror.UsesNexthopId(13));
 }
