@@ -25,6 +25,11 @@ LbLcore::LbLcore(LcoreIndex lcore, const HashKey& key, uint64_t tsc_hz,
 void LbLcore::Housekeeping(uint64_t now, const ServiceTable* table) {
   if (now < next_sweep_ || table == nullptr) return;
   next_sweep_ = now + sweep_interval_;
+  if (!prefaulted_ && !table->vips.empty()) {
+    // Once, when there is something to balance: a page fault costs far more than a packet.
+    connections->Prefault();
+    prefaulted_ = true;
+  }
   connections->Sweep(kSweepBuckets, clock.Tick(now), table->connection_timeouts());
 }
 

@@ -20,8 +20,9 @@ struct LbLcore {
   LbLcore(LcoreIndex lcore, const HashKey& key, uint64_t tsc_hz,
           std::unique_ptr<ConnectionTable> table);
 
-  // Once a loop, between two quiescent points: sweeps a little of the connection table. A whole
-  // pass takes 10 s or longer, so that its memory traffic does not show beside the packets'.
+  // Once a loop, between two quiescent points, on the lcore itself: sweeps a little of the
+  // connection table. A whole pass takes 10 s or longer, so that its memory traffic does not show
+  // beside the packets'. The first call with a service takes the table's memory from the kernel.
   void Housekeeping(uint64_t now, const ServiceTable* table);
 
   const LcoreIndex index;
@@ -35,6 +36,7 @@ struct LbLcore {
  private:
   uint64_t sweep_interval_;  // TSC ticks
   uint64_t next_sweep_ = 0;
+  bool prefaulted_ = false;
 };
 
 // The state of `lcores` lcores, wired to each other. `capacity` counts flows over all of them.

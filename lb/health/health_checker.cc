@@ -12,7 +12,6 @@
 #include <future>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <random>
 #include <thread>
 #include <utility>
@@ -54,7 +53,8 @@ struct HealthChecker::Shared {
 
   std::mutex mutex;
   bool stop = false;
-  std::optional<std::vector<HealthTarget>> new_targets;
+  // Each is obeyed, in turn: what one of them leaves out begins anew if a later one names it.
+  std::vector<std::vector<HealthTarget>> orders;
   std::vector<HealthEvent> events;
 };
 
@@ -90,13 +90,13 @@ class HealthChecker::Prober {
 
   // False: time to end.
   bool TakeOrders() {
-    std::optional<std::vector<HealthTarget>> targets;
+    std::vector<std::vector<HealthTarget>> orders;
     {
       const std::lock_guard lock(shared_.mutex);
       if (shared_.stop) return false;
-      targets.swap(shared_.new_targets);
+      orders.swap(shared_.orders);
     }
-    if (targets) Replace(*targets);
+    for (const std::vector<HealthTarget>& targets : orders) Replace(targets);
     return true;
   }
 
@@ -225,7 +225,7 @@ HealthChecker::~HealthChecker() {
 void HealthChecker::SetTargets(std::vector<HealthTarget> targets) {
   {
     const std::lock_guard lock(shared_->mutex);
-    shared_->new_targets = std::move(targets);
+    shared_->orders.push_back(std::move(targets));
   }
   curl_multi_wakeup(shared_->multi);
 }
