@@ -26,7 +26,8 @@ def body(lab, says):
     config["dataplane"]["idle"] = "poll"
     config["metrics"] = {"listen": "off"}
     for index, port in enumerate(("wan", "lan")):
-        config["ports"][port]["device"] = f"net_ring{index}"
+        # A net_ring device has no MAC address of its own.
+        config["ports"][port].update(device=f"net_ring{index}", mac=f"02:00:00:00:00:0{index + 1}")
     flyoverd = daemon.Flyoverd(dataplane, config).start()
     wait.until(lambda: "10.1.0.1" in router.run("ip -4 addr show dev wan", check=False).stdout, "the TAP's address", 10)
     router.ip("neigh replace 10.1.0.99 lladdr 02:00:00:00:00:99 nud permanent dev wan")

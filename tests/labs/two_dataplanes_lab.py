@@ -10,8 +10,8 @@ from lab.node import Node
 
 def config(lab, name, number, wan, lan, routes):
     value = document.base(lab, name, router=f"{lab.prefix}router-{name}")
-    value["ports"]["wan"].update(addresses=wan, device="net_af_packet0,iface=wan0")
-    value["ports"]["lan"].update(addresses=lan, device="net_af_packet1,iface=lan0")
+    value["ports"]["wan"].update(addresses=wan)
+    value["ports"]["lan"].update(addresses=lan)
     value["metrics"]["listen"] = f"127.0.0.1:{9142 + number}"
     value["routes"] = [{"to": to, "via": via} for to, via in routes]
     return value

@@ -90,10 +90,10 @@ class Crowd:
         download.sock.close()
         self.live.discard(download)
 
-    def step(self):
+    def step(self, seconds=0.5):
         if time.monotonic() > self.deadline:
             raise TimeoutError
-        for key, _ in self.selector.select(0.5):
+        for key, _ in self.selector.select(seconds):
             download = key.data
             over = download.read()
             if self.avoid and download.backend == self.avoid:
@@ -115,7 +115,7 @@ def main():
     try:
         for _ in range(args.count):
             crowd.add()
-            crowd.step()
+            crowd.step(0)
         while any(d.backend is None for d in crowd.live):
             crowd.step()
         print(json.dumps({"running": collections.Counter(d.backend for d in crowd.live)}), flush=True)

@@ -6,7 +6,7 @@ import signal
 from . import context, files, wait
 
 BIG = 10_000_000     # bytes: what "10 MB" means here
-SLOW = 1_500_000     # bytes, at SLOW_RATE about 4 s: downloads that are still running while something happens
+SLOW = 2_400_000     # bytes, at SLOW_RATE about 6 s: downloads that are still running while something happens
 SLOW_RATE = 400_000  # bytes per second and connection
 
 _CONFIG = """

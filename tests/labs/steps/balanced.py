@@ -45,7 +45,7 @@ def shares(net, says, service, kind, vip, requests=REQUESTS):
         sigma = math.sqrt(requests * p * (1 - p)) or 1e-9
         off = (got - requests * p) / sigma
         good = good and abs(off) <= 4
-        rows.append(f"{backend['backend']:<8} {got:>8} {got / requests:>8.1%} {p:>8.1%} {off:>+6.1f}")
+        rows.append(f"{backend['name']:<8} {got:>8} {got / requests:>8.1%} {p:>8.1%} {off:>+6.1f}")
     says.show("client", command, "\n".join(rows) + "\n" + result.stderr)
     return says.check(good, f"{kind}: {requests} requests to {vip}, every backend within 4 sigma of its table share",
                       f"{sum(counts.values())} answers: {dict(counts)}; {result.stderr.strip()[-200:]}")
