@@ -109,6 +109,8 @@ inline constexpr std::array<MetricInfo, kMetricCount> kMetricFamilies = {{
     FLYOVER_METRIC_FAMILIES(X)
 #undef X
 }};
-inline constexpr const MetricInfo& Info(MetricId id) { return kMetricFamilies[static_cast<size_t>(id)]; }
+inline constexpr const MetricInfo& Info(MetricId id) {
+  return kMetricFamilies[static_cast<size_t>(id)];
+}
 
 }  // namespace flyover
