@@ -4,6 +4,7 @@ broken control clients, nonsense on the command line. Each is refused with a cle
 traffic notice nothing."""
 
 import copy
+import itertools
 import os
 import socket
 import subprocess
@@ -28,15 +29,15 @@ def judged(command, env):
 
 
 def documents(good):
-    """Name -> bytes."""
+    """Name -> bytes, or chunks of them: a child's peak memory begins with that of this process."""
     text = yaml.safe_dump(good, sort_keys=False).encode()
     bomb = b"a0: &a0 [x]\n" + b"".join(
         b"a%d: &a%d [%s]\n" % (i, i, b",".join([b"*a%d" % (i - 1)] * 9)) for i in range(1, 12))
     return {
         "empty": b"",
         "only a comment": b"# nothing\n",
-        "100 MB": text + b"#" + b"x" * 100_000_000,
-        "100 MB of keys": b"".join(b"key%d: 1\n" % i for i in range(7_000_000)),
+        "100 MB": itertools.chain([text, b"#"], itertools.repeat(b"x" * 100_000, 1000)),
+        "100 MB of keys": (b"".join(b"key%d: 1\n" % (i + j) for j in range(1000)) for i in range(0, 7_000_000, 1000)),
         "alias bomb": bomb,
         "deep nesting": b"a: " + b"[" * 100_000,
         "NUL bytes": text.replace(b"ports", b"po\0ts"),
@@ -59,7 +60,8 @@ def bad_documents(net, says):
     other["dataplane"]["name"] = "never-runs"
     other["control"]["socket"] = str(net.lab.state / "never.sock")
     for name, data in documents(other).items():
-        path.write_bytes(data)
+        with open(path, "wb") as file:
+            file.writelines([data] if isinstance(data, bytes) else data)
         for command in ([flyoverd.bin / "flyoverd", "--check", path], [flyoverd.bin / "flyoverd", "--config", path]):
             code, text, memory, seconds = judged(net.dataplane.argv(command), flyoverd.env)
             says.check(code == 1 and text.strip() and memory <= MOST_KIB and seconds <= MOST_SECONDS,
@@ -91,7 +93,7 @@ def starts(net, says):
         value["control"]["socket"] = str(lab.state / "other.sock")
         value["kernel"]["namespace"] = value["health"]["namespace"] = lab.prefix + "other-router"
         value["metrics"] = {"listen": "off"}
-        value["ports"] = {"p": {"device": "net_ring5"}}
+        value["ports"] = {"p": {"device": "net_null5,no-rx=1"}}
         change(value)
         path = lab.state / "other.yaml"
         path.write_text(yaml.safe_dump(value, sort_keys=False))
