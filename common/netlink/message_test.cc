@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -265,7 +266,7 @@ void ParseAll(Bytes b) {
 // In memory of exactly that size, so that the sanitizer sees one byte too many.
 void ParseExact(const Buffer& b) {
   const std::unique_ptr<uint8_t[]> exact(new uint8_t[b.size()]);
-  std::memcpy(exact.get(), b.data(), b.size());
+  std::ranges::copy(b, exact.get());
   ParseAll({exact.get(), b.size()});
 }
 

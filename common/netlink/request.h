@@ -1,6 +1,9 @@
 // Requests to the kernel's rtnetlink, built in a bounded buffer.
 #pragma once
 
+#include <sys/socket.h>
+
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -74,6 +77,9 @@ enum class RouteWrite : uint8_t {
   kReplace,  // takes the place of the route with the same key
   kAppend,   // stands beside it
 };
+
+// Families of addresses, neighbours and routes (AF_INET, AF_INET6), one dump each.
+inline constexpr std::array<uint8_t, 2> kIpFamilies{AF_INET, AF_INET6};
 
 // Dumps. Families are AF_*.
 Request DumpLinks();

@@ -49,6 +49,14 @@ Status ErrnoStatusHere(const std::string& what) {
   return ErrnoStatus(CodeOf(error), what, error);
 }
 
+// The kernel ends a dump that it cannot finish with the error in the last message.
+Status DoneStatus(Bytes message) {
+  if (message.size() < NLMSG_HDRLEN + sizeof(int32_t)) return Status::Ok();
+  const auto error = LoadUnaligned<int32_t>(message.data() + NLMSG_HDRLEN);
+  if (error >= 0) return Status::Ok();
+  return ErrnoStatus(CodeOf(-error), "netlink dump", -error);
+}
+
 void SetOption(mnl_socket* socket, int option, int value) {
   // Options of newer kernels: an older one refuses them and works without.
   mnl_socket_setsockopt(socket, option, &value, sizeof(value));
@@ -193,10 +201,10 @@ Status Socket::Execute(Request request, std::chrono::milliseconds timeout) {
   return AckStatus(*answer, "netlink");
 }
 
-Status Socket::Dump(Request request, const std::function<void(Bytes)>& each,
-                    std::chrono::milliseconds timeout) {
+Result<DumpOutcome> Socket::Dump(Request request, const std::function<void(Bytes)>& each,
+                                 std::chrono::milliseconds timeout) {
   Discard();
-  if (!request.complete()) return {StatusCode::kInvalidArgument, "netlink request too long"};
+  if (!request.complete()) return Status(StatusCode::kInvalidArgument, "netlink request too long");
   const uint32_t sequence = ++sequence_;
   request.Finish(sequence, 0);
   if (mnl_socket_sendto(socket_.get(), request.bytes().data(), request.bytes().size()) < 0) {
@@ -213,6 +221,7 @@ Status Socket::Dump(Request request, const std::function<void(Bytes)>& each,
       if (header.nlmsg_seq != sequence || done) return;
       if ((header.nlmsg_flags & NLM_F_DUMP_INTR) != 0) interrupted = true;
       if (header.nlmsg_type == NLMSG_DONE) {
+        failure = DoneStatus(message);
         done = true;
       } else if (const std::optional<Ack> ack = ParseAck(message)) {
         failure = AckStatus(*ack, "netlink dump");
@@ -221,12 +230,10 @@ Status Socket::Dump(Request request, const std::function<void(Bytes)>& each,
         each(message);
       }
     });
-    if (!whole) return {StatusCode::kInternal, "netlink dump: malformed datagram"};
+    if (!whole) return Status(StatusCode::kInternal, "netlink dump: malformed datagram");
   }
-  if (failure.ok() && interrupted) {
-    return {StatusCode::kUnavailable, "netlink dump: the table changed meanwhile"};
-  }
-  return failure;
+  if (!failure.ok()) return failure;
+  return interrupted ? DumpOutcome::kInterrupted : DumpOutcome::kComplete;
 }
 
 ReceiveOutcome Socket::Receive(unsigned max_datagrams, const std::function<void(Bytes)>& each) {

@@ -33,6 +33,11 @@ std::optional<Ack> ParseAck(Bytes message);
 // message.
 bool ForEachMessage(Bytes datagram, const std::function<void(Bytes)>& each);
 
+enum class DumpOutcome : uint8_t {
+  kComplete,
+  kInterrupted,  // the kernel's table changed meanwhile: there may be gaps
+};
+
 enum class ReceiveOutcome : uint8_t {
   kDrained,  // nothing waits any more
   kMore,     // the limit was reached first
@@ -62,10 +67,9 @@ class Socket {
   Status Execute(Request request, std::chrono::milliseconds timeout = kDefaultTimeout);
 
   // Sends a dump request and calls `each` for every message of the answer. `timeout` bounds each
-  // silence, not the whole. kUnavailable when the kernel's table changed meanwhile so that the dump
-  // may have gaps: ask again.
-  Status Dump(Request request, const std::function<void(Bytes)>& each,
-              std::chrono::milliseconds timeout = kDefaultTimeout);
+  // silence, not the whole.
+  Result<DumpOutcome> Dump(Request request, const std::function<void(Bytes)>& each,
+                           std::chrono::milliseconds timeout = kDefaultTimeout);
 
   // Sends without waiting; the Ack comes by Receive with the sequence number returned here.
   Result<uint32_t> Send(Request request);

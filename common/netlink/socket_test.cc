@@ -61,11 +61,11 @@ TEST(NetlinkSocketTest, DumpFindsLoopback) {
   Result<Socket> socket = Socket::Open({});
   ASSERT_TRUE(socket.ok()) << socket.status().message();
   bool found = false;
-  const Status status = socket->Dump(DumpLinks(), [&](Bytes message) {
+  const Result<DumpOutcome> outcome = socket->Dump(DumpLinks(), [&](Bytes message) {
     const auto link = ParseLink(message);
     if (link && link->name == "lo") found = true;
   });
-  EXPECT_TRUE(status.ok()) << status.message();
+  EXPECT_TRUE(outcome.ok()) << outcome.status().message();
   EXPECT_TRUE(found);
 }
 
