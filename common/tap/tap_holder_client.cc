@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -27,8 +28,16 @@ Status Spawn(const std::string& binary, const std::string& socket_path) {
   std::string option = "--socket";
   std::string path = socket_path;
   char* const arguments[] = {name.data(), option.data(), path.data(), nullptr};
+  // The caller's blocked signals are not the holder's.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
   pid_t pid = 0;
-  const int error = posix_spawnp(&pid, binary.c_str(), nullptr, nullptr, arguments, environ);
+  const int error = posix_spawnp(&pid, binary.c_str(), nullptr, &attributes, arguments, environ);
+  posix_spawnattr_destroy(&attributes);
   if (error != 0) return ErrnoStatus(StatusCode::kNotFound, "start " + binary, error);
   const auto deadline = std::chrono::steady_clock::now() + kHolderTimeout;
   for (;;) {

@@ -94,13 +94,6 @@ PortIndex KernelSync::PortOf(int if_index) const {
   return link == links_.end() ? kNoPort : link->second.port;
 }
 
-int KernelSync::IfIndex(PortIndex port) const {
-  for (const auto& [if_index, link] : links_) {
-    if (link.port == port) return if_index;
-  }
-  return 0;
-}
-
 const KernelSyncCounters& KernelSync::counters() const {
   counters_.routes = routes_.counters();
   return counters_;
@@ -208,6 +201,7 @@ void KernelSync::HandleLink(const netlink::LinkMessage& m) {
     const auto tap = std::ranges::find(options_.ports, m.name, &PortTap::tap);
     if (tap != options_.ports.end() && IfIndex(tap->port) == 0) {
       link.port = tap->port;
+      if_index_[link.port.value()] = m.if_index;
       addresses_dirty_ = true;
       if (!fresh) RequestDump("a link took the name of a TAP");
     }
@@ -235,6 +229,7 @@ void KernelSync::RemoveLink(int if_index) {
   std::erase_if(address_table_, [&](const auto& entry) { return entry.first.first == if_index; });
   addresses_dirty_ = true;
   if (port == kNoPort) return;
+  if_index_[port.value()] = 0;
   Log(LogArea::kNetlink, LogLevel::kWarn, "TAP {} was removed", name);
   neighbors_.RemovePort(port);
   PortLinkChange change;

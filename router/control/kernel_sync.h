@@ -10,6 +10,7 @@
 // Threads: the control thread. No call waits longer than netlink::Socket's bounds.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -31,7 +32,8 @@ namespace flyover::router {
 
 class Rib;
 
-// A TAP's state in the kernel: what `ip link set` did to it, or that it is gone.
+// A TAP's state in the kernel: what `ip link set` did to it, or that it is gone. Its carrier is
+// what TapDevice::SetCarrier made of the port's link.
 struct PortLinkChange {
   PortIndex port;
   bool present = false;  // false: the device was removed; the rest is then meaningless
@@ -64,10 +66,11 @@ class KernelSync {
     std::vector<PortTap> ports;
     std::vector<uint32_t> tables{254};  // in order of preference
     size_t receive_buffer_bytes = 64u << 20;
-    // Called from Start, OnReadable and Tick. Each may be empty.
+    // Called from Start, Resync, OnReadable and Tick. Each may be empty.
     std::function<void(const PortLinkChange&)> on_link_change;
     std::function<void(const KernelAddresses&)> on_addresses_change;
-    // A neighbour's resolution ended: well, badly, or forgotten. For NeighborResolver::Finished.
+    // A neighbour's resolution ended: well, badly, or forgotten. For NeighborResolver::Finished;
+    // must not call OnReadable, Tick or Resync (the others may).
     std::function<void(PortIndex, const IpAddress&)> on_neighbor_settled;
     // A port's TAP came up (administratively and carrier), or appeared: the kernel forgot its IPv4
     // routes in between. For StaticState::Reapply.
@@ -92,7 +95,7 @@ class KernelSync {
   Status Resync(Clock::time_point now);
 
   // The interface index of a port's TAP; 0: there is none.
-  int IfIndex(PortIndex port) const;
+  int IfIndex(PortIndex port) const { return if_index_[port.value()]; }
   const KernelAddresses& addresses() const { return addresses_; }
   const KernelSyncCounters& counters() const;
 
@@ -142,7 +145,8 @@ class KernelSync {
   netlink::Socket events_;
   netlink::Socket requests_;
   std::unique_ptr<RibWriter> writer_;
-  std::map<int, Link> links_;  // all of the namespace
+  std::map<int, Link> links_;        // all of the namespace
+  std::array<int, 256> if_index_{};  // by port; 0: no TAP
   uint32_t link_generation_ = 0;
   std::map<AddressKey, Address> address_table_;
   uint64_t address_order_ = 0;
