@@ -28,7 +28,7 @@ flyover_build() {
   if flyover_bazel_server_runs; then server_was_there=1; fi
   echo "-- building with Bazel"
   if ! flyover_bazel build --show_progress --curses=no --show_progress_rate_limit=5 "$@" 2>&1 |
-    grep --line-buffered -vE 'linux-sandbox|^INFO: (Invocation|Analyzed|Build option)|^$'; then
+    grep --line-buffered -vE 'linux-sandbox|^INFO: |^$'; then
     echo "-- the build failed" >&2
     return 1
   fi

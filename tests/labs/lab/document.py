@@ -29,9 +29,9 @@ def service(name, forward, family):
 
 
 def af_packet(index, interface):
-    """A net_af_packet device with room for 8 times as many frames as by default: on two cores, which carry all the
+    """A net_af_packet device with room for 16 times as many frames as by default: on two cores, which carry all the
     lab's programs too, the lcore waits its turn, and what overflows this ring nobody counts (DPDK 22.11)."""
-    return f"net_af_packet{index},iface={interface},framecnt=4096"
+    return f"net_af_packet{index},iface={interface},framecnt=8192"
 
 
 def base(lab, name="lab", router=None):

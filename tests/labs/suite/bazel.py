@@ -45,10 +45,10 @@ def test(results, part, options):
     """All tests of the repository with `options`; each variant has output directories of its own, so that they do not
     rebuild each other's files."""
     if options:
-        options = [*options, f"--platform_suffix={part}", "--experimental_convenience_symlinks=ignore"]
+        options = [*options, "--build_tests_only", f"--platform_suffix={part}",
+                   "--experimental_convenience_symlinks=ignore"]
     with tempfile.NamedTemporaryFile(suffix=".json") as events:
-        code = _run(_command("test", *_PROGRESS, "--keep_going", "--build_tests_only",
-                             f"--build_event_json_file={events.name}", *options, "//..."))
+        code = _run(_command("test", *_PROGRESS, "--keep_going", f"--build_event_json_file={events.name}", *options, "//..."))
         outcomes = list(_outcomes(events.name))
     for target, good, xml in outcomes:
         _count(results, part, target, good, xml)
