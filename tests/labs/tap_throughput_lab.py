@@ -27,6 +27,8 @@ def body(lab, says):
             best = max(best, measure(net, *options))
             if best >= LEAST:
                 break
+        drops = {d["reason"]: d["packets"] for d in net.flyoverd.json("show drops")["drops"] if d["packets"]}
+        says.note(f"dropped so far: {drops or 'nothing'}")
         says.check(best >= LEAST, f"{direction}: {best / 1e9:.2f} Gbit/s, at least {LEAST / 1e9:g}")
     return net
 
