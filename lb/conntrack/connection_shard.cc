@@ -84,7 +84,7 @@ InsertResult ConnectionShard::Insert(const Place& place, BackendId backend, uint
           tick);
     return InsertResult::kNew;
   }
-  Bucket* victim = nullptr;
+  Bucket* victim = &buckets_[place.first];
   unsigned victim_way = 0;
   uint16_t victim_age = 0;
   for (const uint32_t index : {place.first, place.second}) {
@@ -95,7 +95,7 @@ InsertResult ConnectionShard::Insert(const Place& place, BackendId backend, uint
         Write(bucket, way, place.tag, backend.value(), tick);
         return InsertResult::kReplacedExpired;
       }
-      if (victim == nullptr || age > victim_age) {
+      if (age > victim_age) {
         victim = &bucket;
         victim_way = way;
         victim_age = age;
@@ -126,14 +126,14 @@ void ConnectionShard::Prefault() {
   for (size_t i = 0; i < bucket_count() * sizeof(Bucket); i += kPage) bytes[i] = bytes[i];
 }
 
-// The tag is taken away while the rest changes, so that a reader who finds the same tag before and
-// after reading the rest has one entry's values.
+// The tag is taken away while the rest changes. A reader that has seen one of the new values (each
+// store releases, each load acquires) cannot see the old tag any more, so whoever finds the same
+// tag before and after reading the rest has one entry's values.
 void ConnectionShard::Write(Bucket& bucket, unsigned way, uint32_t tag, uint16_t backend,
                             uint16_t tick) {
   Store(bucket.tag[way], 0u);
-  std::atomic_thread_fence(std::memory_order_release);
-  Store(bucket.backend[way], backend);
-  Store(bucket.seen[way], tick);
+  __atomic_store_n(&bucket.backend[way], backend, __ATOMIC_RELEASE);
+  __atomic_store_n(&bucket.seen[way], tick, __ATOMIC_RELEASE);
   __atomic_store_n(&bucket.tag[way], tag, __ATOMIC_RELEASE);
 }
 
@@ -141,9 +141,8 @@ ConnectionShard::Entry ConnectionShard::LoadEntry(uint32_t index, unsigned way) 
   const Bucket& bucket = buckets_[index];
   Entry entry;
   entry.tag = __atomic_load_n(&bucket.tag[way], __ATOMIC_ACQUIRE);
-  entry.backend = Load(bucket.backend[way]);
-  entry.seen = Load(bucket.seen[way]);
-  std::atomic_thread_fence(std::memory_order_acquire);
+  entry.backend = __atomic_load_n(&bucket.backend[way], __ATOMIC_ACQUIRE);
+  entry.seen = __atomic_load_n(&bucket.seen[way], __ATOMIC_ACQUIRE);
   if (Load(bucket.tag[way]) != entry.tag) entry.tag = 0;
   return entry;
 }

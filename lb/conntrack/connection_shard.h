@@ -10,7 +10,6 @@
 // another's backend.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>

@@ -2,7 +2,7 @@
 // commands it makes the ServiceTable that lcores use.
 //
 // What decides a backend's share of new flows, strongest first:
-//   down (its health check)            none; its connections choose again
+//   down (its health check)            none; established TCP connections stay, UDP flows move
 //   drained (command)                  none; its connections stay
 //   weight by command, else document   that; 0 is the same as drained
 // When every backend of a service is down or has no weight, its packets are dropped and counted

@@ -24,6 +24,9 @@ bool MayKeep(const ServiceTable& table, const PacketMeta& meta, rte_mbuf* m,
     case BackendState::kDrained:
       return !OpensConnection(meta, m);
     case BackendState::kDown:
+      // A failed check is no proof: moving an established connection breaks it for certain, and a
+      // client of a dead server opens a new one. UDP has nothing that could break.
+      return meta.protocol == kProtoTcp && !OpensConnection(meta, m);
     case BackendState::kAbsent:
       return false;
   }

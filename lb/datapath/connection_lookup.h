@@ -15,9 +15,8 @@ struct ConnectionEdges {
 
 // In:   packets with meta.service set
 // Out:  hit    the flow has an entry, and its backend may keep it
-//       miss   no entry, or one that no longer counts: timed out, of a backend that is down or
-//       gone,
-//              or of a drained one when the packet opens a TCP connection (SYN without ACK)
+//       miss   no entry, or one that no longer counts: timed out, of a backend that is gone,
+//              or of a drained or down one when the packet opens a TCP connection (SYN without ACK)
 // ICMP errors come with their flow's backend and pass as hits. No packet is dropped.
 void ConnectionLookup(StageContext& context, LbLcore& lcore, const ServiceTable& table,
                       Burst& burst, const IndexList& in, ConnectionEdges& out);

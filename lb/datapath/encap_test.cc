@@ -7,7 +7,7 @@
 
 #include "common/net/checksum.h"
 #include "common/net/headers.h"
-#include "lb/testing/test_bed.h"
+#include "lb/datapath/test_bed.h"
 
 namespace flyover::lb {
 namespace {

@@ -33,7 +33,7 @@ Bytes Ipv4Quote(unsigned option_words = 0, size_t l4 = 8, uint8_t protocol = kPr
   ip.protocol = protocol;
   ip.src = Be32(0xc0000201);
   ip.dst = Be32(0x0a010002);
-  Bytes bytes(sizeof(ip) + 4 * option_words, 1);  // options: no-operation
+  Bytes bytes(sizeof(ip) + size_t{4} * option_words, 1);  // options: no-operation
   std::memcpy(bytes.data(), &ip, sizeof(ip));
   AppendPorts(bytes, l4);
   return bytes;

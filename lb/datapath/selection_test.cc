@@ -5,7 +5,7 @@
 
 #include "common/net/headers.h"
 #include "lb/datapath/service_lookup.h"
-#include "lb/testing/test_bed.h"
+#include "lb/datapath/test_bed.h"
 
 namespace flyover::lb {
 namespace {
@@ -152,13 +152,7 @@ class AffinityTest : public testing::Test {
     for (const auto& [port, backend] : to) n += backend == name;
     return n;
   }
-  void Report(const char* backend, HealthState state) {
-    for (const HealthTarget& target : bed_.manager->HealthTargets()) {
-      if (target.address != bed_.Info("tcp", backend).address) continue;
-      const std::vector<HealthEvent> events = {{target, state, "test", {}}};
-      bed_.manager->OnHealthEvents(events);
-    }
-  }
+  void Report(const char* backend, HealthState state) { bed_.Report("tcp", backend, state); }
   void WaitSeconds(uint64_t seconds) {
     bed_.context->set_now(bed_.context->now() + seconds * bed_.context->tsc_hz());
   }
@@ -218,12 +212,13 @@ TEST_F(AffinityTest, DrainedKeepsItsFlowsAndGetsNoNewOnes) {
   EXPECT_EQ(Count(Send(500, kTcpSyn | kTcpAck), "b1"), 0u);
 }
 
-TEST_F(AffinityTest, DownLosesItsFlowsAndOthersKeepTheirs) {
+TEST_F(AffinityTest, DownKeepsItsConnectionsAndGetsNoNewOnes) {
   AddBackend();
   Use(config_);
   const auto before = Send(1000);
   Report("b1", HealthState::kDown);
-  const auto after = Send(1000);
+  EXPECT_EQ(Send(1000), before);
+  const auto after = Send(1000, kTcpSyn);
   EXPECT_EQ(Count(after, "b1"), 0u);
   for (const auto& [port, backend] : before) {
     if (backend != "b1") {
@@ -239,12 +234,12 @@ TEST_F(AffinityTest, NobodyLeftDropsByName) {
   Send(10);
   Report("b1", HealthState::kDown);
   Report("b2", HealthState::kDown);
-  EXPECT_TRUE(Send(10).empty());
+  EXPECT_TRUE(Send(10, kTcpSyn).empty());
   EXPECT_EQ(bed_.Drops(DropReason::kVipNoBackend), 10u);
   EXPECT_EQ(bed_.AllDrops(), 10u);
   EXPECT_EQ(bed_.manager->Services()[0].totals.no_backend, 10u);
   Report("b2", HealthState::kUp);
-  EXPECT_EQ(Count(Send(10), "b2"), 10u);
+  EXPECT_EQ(Count(Send(10, kTcpSyn), "b2"), 10u);
 }
 
 TEST_F(AffinityTest, SilentFlowsChooseAnew) {

@@ -8,7 +8,7 @@
 #include "common/net/headers.h"
 #include "lb/datapath/backend_select.h"
 #include "lb/datapath/service_lookup.h"
-#include "lb/testing/test_bed.h"
+#include "lb/datapath/test_bed.h"
 
 namespace flyover::lb {
 namespace {
@@ -201,12 +201,7 @@ TEST_F(VipErrorTest, FollowsMaglevWhereNoEntryIsLeft) {
 TEST_F(VipErrorTest, LeavesABackendThatIsDown) {
   const BackendId first = SendClient(false);
   const BackendId b1 = bed_.IdOf("tcp", "b1");
-  const std::string name = first == b1 ? "b1" : "b2";
-  for (const HealthTarget& target : bed_.manager->HealthTargets()) {
-    if (target.address != bed_.Info("tcp", name).address) continue;
-    const std::vector<HealthEvent> events = {{target, HealthState::kDown, "test", {}}};
-    bed_.manager->OnHealthEvents(events);
-  }
+  bed_.Report("tcp", first == b1 ? "b1" : "b2", HealthState::kDown);
   ExpectForwardedTo(first == b1 ? bed_.IdOf("tcp", "b2") : b1, FragmentationNeeded(Reply(false)));
 }
 

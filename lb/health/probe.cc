@@ -7,7 +7,7 @@
 namespace flyover::lb {
 namespace {
 
-constexpr size_t kMostBody = 64 * 1024;
+constexpr size_t kMostBody = size_t{64} * 1024;
 
 std::string Authority(const HealthTarget& target) {
   const std::string address = target.address.ToString();

@@ -1,4 +1,4 @@
-#include "lb/testing/test_bed.h"
+#include "lb/datapath/test_bed.h"
 
 #include <gtest/gtest.h>
 #include <rte_eal.h>
@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "common/net/checksum.h"
 #include "common/net/headers.h"
 #include "lb/datapath/backend_select.h"
 #include "lb/datapath/connection_lookup.h"
@@ -19,7 +18,6 @@ namespace flyover::lb {
 namespace {
 
 constexpr uint64_t kTscHz = 1'000'000;
-constexpr uint64_t kSeed = 5;
 
 rte_mempool* SharedPool() {
   static rte_mempool* const pool = [] {
@@ -31,11 +29,6 @@ rte_mempool* SharedPool() {
     return rte_pktmbuf_pool_create("lb_test", 1023, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   }();
   return pool;
-}
-
-void Append(Bytes& to, const void* data, size_t length) {
-  const auto* p = static_cast<const uint8_t*>(data);
-  to.insert(to.end(), p, p + length);
 }
 
 // What the router's ip_input knows of a packet of these tests.
@@ -89,128 +82,18 @@ void FillMeta(const Bytes& l3, const HashKey& key, PacketMeta& meta) {
 
 }  // namespace
 
-Bytes IpPacket(const IpAddress& src, const IpAddress& dst, const IpFields& fields,
-               const Bytes& payload) {
-  Bytes packet;
-  if (src.is_v4()) {
-    Ipv4Header ip{};
-    const size_t header = sizeof(ip) + fields.between.size();
-    ip.version_ihl = static_cast<uint8_t>(0x40 | header / 4);
-    ip.tos = fields.traffic_class;
-    ip.total_length = Be16(static_cast<uint16_t>(header + payload.size()));
-    ip.id = Be16(0x1234);
-    ip.fragment = Be16(fields.ipv4_fragment);
-    ip.ttl = fields.ttl;
-    ip.protocol = fields.protocol;
-    ip.src = Be32(src.v4().value);
-    ip.dst = Be32(dst.v4().value);
-    Append(packet, &ip, sizeof(ip));
-    Append(packet, fields.between.data(), fields.between.size());
-    const Be16 checksum = Checksum(packet.data(), header);
-    std::memcpy(&packet[10], &checksum, 2);
-  } else {
-    Ipv6Header ip{};
-    ip.version_class_flow = Be32(6u << 28 | static_cast<uint32_t>(fields.traffic_class) << 20 | 7);
-    ip.payload_length = Be16(static_cast<uint16_t>(fields.between.size() + payload.size()));
-    ip.next_header = fields.between.empty() ? fields.protocol : fields.ipv6_next;
-    ip.hop_limit = fields.ttl;
-    std::memcpy(ip.src, src.data(), 16);
-    std::memcpy(ip.dst, dst.data(), 16);
-    Append(packet, &ip, sizeof(ip));
-    Append(packet, fields.between.data(), fields.between.size());
-  }
-  Append(packet, payload.data(), payload.size());
-  return packet;
-}
-
-Bytes TcpSegment(uint16_t src_port, uint16_t dst_port, uint8_t flags, size_t data) {
-  TcpHeader tcp{};
-  tcp.src_port = Be16(src_port);
-  tcp.dst_port = Be16(dst_port);
-  tcp.data_offset = 5 << 4;
-  tcp.flags = flags;
-  Bytes bytes;
-  Append(bytes, &tcp, sizeof(tcp));
-  for (size_t i = 0; i < data; ++i) bytes.push_back(static_cast<uint8_t>(i));
-  return bytes;
-}
-
-Bytes UdpDatagram(uint16_t src_port, uint16_t dst_port, size_t data) {
-  UdpHeader udp{};
-  udp.src_port = Be16(src_port);
-  udp.dst_port = Be16(dst_port);
-  udp.length = Be16(static_cast<uint16_t>(sizeof(udp) + data));
-  Bytes bytes;
-  Append(bytes, &udp, sizeof(udp));
-  bytes.resize(bytes.size() + data, 'x');
-  return bytes;
-}
-
-Bytes IcmpMessage(const IpAddress& src, const IpAddress& dst, uint8_t type, uint8_t code,
-                  uint32_t rest, const Bytes& body) {
-  IcmpHeader icmp{};
-  icmp.type = type;
-  icmp.code = code;
-  icmp.rest = Be32(rest);
-  Bytes bytes;
-  Append(bytes, &icmp, sizeof(icmp));
-  Append(bytes, body.data(), body.size());
-  ChecksumAccumulator sum;
-  if (src.is_v6()) {
-    Ipv6Header pseudo{};
-    std::memcpy(pseudo.src, src.data(), 16);
-    std::memcpy(pseudo.dst, dst.data(), 16);
-    AddPseudoHeader(sum, pseudo, kProtoIcmpv6, static_cast<uint16_t>(bytes.size()));
-  }
-  sum.Add(bytes.data(), bytes.size());
-  const Be16 checksum = sum.Finish();
-  std::memcpy(&bytes[2], &checksum, 2);
-  return bytes;
-}
-
-Bytes TcpPacket(const char* src, uint16_t src_port, const char* dst, uint16_t dst_port,
-                uint8_t flags, size_t data) {
-  return IpPacket(Ip(src), Ip(dst), {}, TcpSegment(src_port, dst_port, flags, data));
-}
-
-TestBed::TestBed(unsigned lcore_count) : pool(SharedPool()) {
+TestBed::TestBed(unsigned lcore_count) : TestServices(lcore_count, kTscHz), pool(SharedPool()) {
   StageContext::Options options;
   options.lcore = LcoreIndex(0);
   options.pool = pool;
   options.tsc_hz = kTscHz;
   context = std::make_unique<StageContext>(options);
   context->set_now(1000 * kTscHz);
-  lcores = std::move(MakeLbLcores(lcore_count, 4096 * lcore_count, KeyFromSeed(kSeed, 1), kTscHz))
-               .value();
-  std::vector<const ConnectionTable*> tables;
-  std::vector<const LbCounters*> counters;
-  for (const auto& lcore : lcores) {
-    tables.push_back(lcore->connections.get());
-    counters.push_back(&lcore->counters);
-  }
-  manager = std::make_unique<ServiceManager>(published, qsbr, tables, counters);
 }
 
 TestBed::~TestBed() {
   Clear();
   EXPECT_EQ(rte_mempool_in_use_count(pool), 0u) << "packets were lost";
-}
-
-void TestBed::Apply(const LbConfig& config) {
-  const Status status = manager->Apply(config, {}, {});
-  ASSERT_TRUE(status.ok()) << status.message();
-}
-
-BackendInfo TestBed::Info(const std::string& service, const std::string& backend) const {
-  for (BackendInfo& info : manager->Backends()) {
-    if (info.service == service && info.name == backend) return info;
-  }
-  ADD_FAILURE() << "no backend " << backend << " in " << service;
-  return {};
-}
-
-BackendId TestBed::IdOf(const std::string& service, const std::string& backend) const {
-  return Info(service, backend).id;
 }
 
 unsigned TestBed::Add(const Bytes& l3, const Layout& layout) {
@@ -300,27 +183,6 @@ IndexList TestBed::Run(unsigned n) {
   }
   burst = kept;
   return out;
-}
-
-LbConfig TwoBackends(ForwardMode forward, IpFamily family) {
-  LbConfig config;
-  config.seed = kSeed;
-  for (const Protocol protocol : {Protocol::kTcp, Protocol::kUdp}) {
-    ServiceConfig service;
-    service.name = protocol == Protocol::kTcp ? "tcp" : "udp";
-    service.vips = {Ip("192.0.2.1"), Ip("2001:db8:100::1")};
-    service.protocol = protocol;
-    service.port = 80;
-    service.forward = forward;
-    service.source.ipv4 = Ip("10.255.0.1").v4();
-    service.source.ipv6 = Ip("2001:db8:ff::1").v6();
-    const bool v4 = family == IpFamily::kIpv4;
-    service.backends = {{"b1", Ip(v4 ? "10.2.0.11" : "2001:db8:2::11"), 100},
-                        {"b2", Ip(v4 ? "10.2.0.12" : "2001:db8:2::12"), 100}};
-    service.health.kind = HealthConfig::Kind::kTcp;
-    config.services.push_back(service);
-  }
-  return config;
 }
 
 }  // namespace flyover::lb
