@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <regex>
-#include <unordered_map>
 
 namespace flyover {
 namespace {
@@ -135,18 +133,6 @@ std::optional<Scalar> ParseInterfaceAddress(std::string_view text, std::string& 
 }
 
 }  // namespace
-
-bool Matches(const TextFormat& format, std::string_view text) {
-  if (text.empty()) return format.may_be_empty;
-  if (text.size() > format.max_length) return false;  // also bounds std::regex's recursion
-  thread_local std::unordered_map<std::string_view, std::regex> compiled;
-  auto entry = compiled.find(format.pattern);
-  if (entry == compiled.end()) {
-    const std::regex pattern(format.pattern.begin(), format.pattern.end());
-    entry = compiled.emplace(format.pattern, pattern).first;
-  }
-  return std::regex_match(text.begin(), text.end(), entry->second);
-}
 
 bool IsScalar(Type type) {
   return type != Type::kMap && type != Type::kNamedMap && type != Type::kList &&

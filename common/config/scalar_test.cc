@@ -7,6 +7,7 @@
 namespace flyover {
 namespace {
 
+using namespace std::string_view_literals;
 using std::chrono::milliseconds;
 
 struct Case {
@@ -147,7 +148,7 @@ TEST(ParseScalar, AnyBytesAreSafe) {
                                        Simple(Schema::Type::kMac),
                                        Simple(Schema::Type::kPrefix),
                                        Simple(Schema::Type::kInterfaceAddress)};
-  constexpr std::string_view kAlphabet("0123456789abcdef:./msh \0\n\xff%-", 30);
+  constexpr std::string_view kAlphabet = "0123456789abcdef:./msh \0\n\xff%-"sv;
   for (int i = 0; i < 20'000; ++i) {
     std::string text(random() % 20, ' ');
     for (char& c : text) c = kAlphabet[random() % kAlphabet.size()];

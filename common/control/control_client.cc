@@ -107,7 +107,7 @@ Result<json> ControlClient::Call(std::string_view command, const json& args,
   while (true) {
     const size_t end = buffered_.find('\n', scanned);
     if (end != std::string::npos) {
-      const Result<json> answer = ParseAnswer(std::string_view(buffered_).substr(0, end));
+      Result<json> answer = ParseAnswer(std::string_view(buffered_).substr(0, end));
       buffered_.erase(0, end + 1);
       return answer;
     }

@@ -55,10 +55,12 @@ TEST(EventLoop, TimersFireAndEndWithTheirHandle) {
   EventLoop::Handle cancelled = loop.RunAfter(milliseconds(1), [&] { cancelled_ran = true; });
   cancelled = {};
   EventLoop::Handle every;
+  EventLoop::Handle end;
   every = loop.RunEvery(milliseconds(1), [&] {
-    if (++ticks == 3) every = {};  // from within its own callback
+    if (++ticks < 3) return;
+    every = {};  // from within its own callback
+    end = loop.RunAfter(milliseconds(20), [&] { loop.Stop(); });
   });
-  const EventLoop::Handle end = loop.RunAfter(milliseconds(30), [&] { loop.Stop(); });
   loop.Run();
   EXPECT_EQ(ticks, 3);
   EXPECT_FALSE(cancelled_ran);

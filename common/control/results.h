@@ -244,17 +244,33 @@ struct BackendChangeResult {
 };
 
 // nlohmann's hooks: `nlohmann::json j = result;` and `j.get_to(result)` (throws on a wrong type).
-#define FLYOVER_CONTROL_RESULTS(X)                                                                 \
-  X(PortResult)                                                                                    \
-  X(PortsResult)                                                                                   \
-  X(LcoreResult)                                                                                   \
-  X(LcoresResult)                                                                                  \
-  X(SourceResult)                                                                                  \
-  X(CountersResult) X(DropResult) X(PuntResult) X(PuntClassResult) X(DropsResult) X(NexthopResult) \
-      X(RouteResult) X(RoutesResult) X(RouteExplainResult) X(NeighborResult) X(NeighborsResult)    \
-          X(ServiceResult) X(ServicesResult) X(BackendResult) X(BackendsResult)                    \
-              X(ConnectionResult) X(ConnectionsResult) X(ConfigResult) X(VersionResult)            \
-                  X(ReloadResult) X(BackendChangeResult)
+#define FLYOVER_CONTROL_RESULTS(X) \
+  X(PortResult)                    \
+  X(PortsResult)                   \
+  X(LcoreResult)                   \
+  X(LcoresResult)                  \
+  X(SourceResult)                  \
+  X(CountersResult)                \
+  X(DropResult)                    \
+  X(PuntResult)                    \
+  X(PuntClassResult)               \
+  X(DropsResult)                   \
+  X(NexthopResult)                 \
+  X(RouteResult)                   \
+  X(RoutesResult)                  \
+  X(RouteExplainResult)            \
+  X(NeighborResult)                \
+  X(NeighborsResult)               \
+  X(ServiceResult)                 \
+  X(ServicesResult)                \
+  X(BackendResult)                 \
+  X(BackendsResult)                \
+  X(ConnectionResult)              \
+  X(ConnectionsResult)             \
+  X(ConfigResult)                  \
+  X(VersionResult)                 \
+  X(ReloadResult)                  \
+  X(BackendChangeResult)
 #define X(Type)                                      \
   void to_json(nlohmann::json& json, const Type& v); \
   void from_json(const nlohmann::json& json, Type& v);

@@ -38,9 +38,8 @@ enum PacketFlag : uint16_t {
       1 << 8,  // L2-DSR: the looked-up address must be a neighbour; IP bytes stay untouched
   kIpOptions = 1 << 9,  // IPv4 options or an IPv6 hop-by-hop header present
   kRouterAlert = 1 << 10,
-  kLinkLocalSource = 1 << 11,       // IPv6: must not be forwarded to another link (RFC 4291 2.5.6)
-  kLinkLocalDestination = 1 << 12,  // IPv6: never forwarded
-  kTtlDone = 1 << 13,               // TTL already taken: the packet waited for its neighbour
+  kLinkLocalSource = 1 << 11,  // IPv6: must not be forwarded to another link (RFC 4291 2.5.6)
+  kTtlDone = 1 << 12,          // TTL already taken: the packet waited for its neighbour
 };
 
 // One cache line. Offsets count from the start of packet data (rte_pktmbuf_mtod).

@@ -5,7 +5,9 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
+#include <functional>
 #include <regex>
 
 namespace flyover {
@@ -38,6 +40,15 @@ Status ExplainPci(const std::string& name) {
   }
   return Status(StatusCode::kUnavailable, "DPDK has no driver that takes PCI device " + full +
                                               ", or another process uses it");
+}
+
+// For devices that have no address at all: locally administered, the same at every start.
+MacAddress MacFromName(const std::string& name) {
+  const uint64_t hash = std::hash<std::string>()(name);
+  MacAddress mac;
+  std::memcpy(mac.bytes.data(), &hash, mac.bytes.size());
+  mac.bytes[0] = 0x02;
+  return mac;
 }
 
 uint16_t MaxFrameOverhead(const rte_eth_dev_info& info) {
@@ -142,13 +153,19 @@ Status Port::Configure(const PortOptions& options) {
   if (options.mac) {
     rte_ether_addr address;
     std::copy(options.mac->bytes.begin(), options.mac->bytes.end(), address.addr_bytes);
-    if (const int error = rte_eth_dev_default_mac_addr_set(id_, &address); error != 0) {
+    const int error = rte_eth_dev_default_mac_addr_set(id_, &address);
+    if (error != 0 && error != -ENOTSUP) {
       return DpdkStatus("setting MAC " + options.mac->ToString(), error);
     }
+    // A device without an address filter (a ring) takes every frame; the address is then ours
+    // alone.
+    mac_ = *options.mac;
+  } else {
+    rte_ether_addr address;
+    rte_eth_macaddr_get(id_, &address);
+    std::copy_n(address.addr_bytes, 6, mac_.bytes.begin());
+    if (mac_.IsZero()) mac_ = MacFromName(options.device);
   }
-  rte_ether_addr address;
-  rte_eth_macaddr_get(id_, &address);
-  std::copy_n(address.addr_bytes, 6, mac_.bytes.begin());
   // Routing protocols and neighbour discovery use groups. Devices that cannot filter take them
   // anyway.
   rte_eth_allmulticast_enable(id_);

@@ -12,6 +12,9 @@
 namespace flyover {
 namespace {
 
+// inet_pton reads to the first NUL and would not see what follows.
+bool HasNul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+
 // Splits "ADDRESS/LENGTH". Decimal without sign or leading zero.
 std::optional<std::pair<IpAddress, unsigned>> SplitCidr(std::string_view text) {
   const size_t slash = text.find('/');
@@ -51,8 +54,7 @@ std::string MacAddress::ToString() const {
 std::optional<Ipv4Address> Ipv4Address::Parse(std::string_view text) {
   const std::string copy(text);
   uint32_t raw = 0;
-  if (copy.size() != text.size() || inet_pton(AF_INET, copy.c_str(), &raw) != 1)
-    return std::nullopt;
+  if (HasNul(text) || inet_pton(AF_INET, copy.c_str(), &raw) != 1) return std::nullopt;
   return Ipv4Address{SwapBytes(raw)};
 }
 
@@ -66,7 +68,8 @@ std::string Ipv4Address::ToString() const {
 std::optional<Ipv6Address> Ipv6Address::Parse(std::string_view text) {
   const std::string copy(text);
   Ipv6Address address;
-  if (inet_pton(AF_INET6, copy.c_str(), address.bytes.data()) != 1) return std::nullopt;
+  if (HasNul(text) || inet_pton(AF_INET6, copy.c_str(), address.bytes.data()) != 1)
+    return std::nullopt;
   return address;
 }
 

@@ -92,7 +92,7 @@ std::optional<Ack> ParseAck(Bytes message) {
 
 Status AckStatus(const Ack& ack, const std::string& what) {
   if (ack.error == 0) return Status::Ok();
-  const Status plain = ErrnoStatus(CodeOf(ack.error), what, ack.error);
+  Status plain = ErrnoStatus(CodeOf(ack.error), what, ack.error);
   if (ack.text.empty()) return plain;
   return {plain.code(), plain.message() + " (" + ack.text + ")"};
 }

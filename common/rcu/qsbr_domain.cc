@@ -14,7 +14,12 @@ QsbrDomain::QsbrDomain(unsigned max_readers) {
 }
 
 QsbrDomain::~QsbrDomain() {
-  for (Retired& retired : retired_) retired.action();
+  // An action may retire more.
+  while (!retired_.empty()) {
+    const std::function<void()> action = std::move(retired_.front().action);
+    retired_.pop_front();
+    action();
+  }
   std::free(qsbr_);
 }
 

@@ -25,6 +25,7 @@ constexpr unsigned kBurst = 64;
 // The longest frame a port can send: MTU 9216, Ethernet header, one VLAN tag.
 constexpr size_t kMaxFrame = 9216 + 14 + 4;
 constexpr unsigned kMaxWriteSegments = 64;
+constexpr size_t kFlatBytes = 65536;
 constexpr size_t kMaxReadSegments = 1024;  // IOV_MAX
 
 constexpr int64_t kShortestSleepNs = 20'000;
@@ -102,7 +103,7 @@ class ExceptionThread::FrameReader {
 };
 
 ExceptionThread::ExceptionThread(Options options, std::vector<ExceptionTap> taps)
-    : options_(std::move(options)), flat_(64 * 1024) {
+    : options_(std::move(options)), flat_(kFlatBytes) {
   for (ExceptionTap& tap : taps) {
     Tap& slot = taps_[tap.port.value()];
     slot.queue = std::move(tap.queue);
@@ -114,7 +115,7 @@ ExceptionThread::ExceptionThread(Options options, std::vector<ExceptionTap> taps
 
 ExceptionThread::~ExceptionThread() {
   Stop();
-  for (Tap& tap : taps_) UniqueFd(tap.replacement.exchange(-1));
+  for (Tap& tap : taps_) const UniqueFd unused(tap.replacement.exchange(-1));
 }
 
 Status ExceptionThread::Start() {
@@ -144,7 +145,7 @@ void ExceptionThread::Stop() {
 void ExceptionThread::ReplaceTap(PortIndex port, UniqueFd queue) {
   Tap& tap = taps_[port.value()];
   assert(tap.present);
-  UniqueFd(tap.replacement.exchange(queue.Release(), std::memory_order_acq_rel));
+  const UniqueFd unused(tap.replacement.exchange(queue.Release(), std::memory_order_acq_rel));
   replaced_.store(true, std::memory_order_release);
 }
 

@@ -28,6 +28,7 @@ class EalEnvironment : public testing::Environment {
         "--no-shconf", "--no-telemetry",    "-m",
         "64",          "--log-level=error", "--file-prefix=exception_thread_test"};
     std::vector<char*> arguments;
+    arguments.reserve(words.size());
     for (std::string& word : words) arguments.push_back(word.data());
     ASSERT_GE(rte_eal_init(static_cast<int>(arguments.size()), arguments.data()), 0);
   }
@@ -105,7 +106,7 @@ class ExceptionThreadTest : public testing::Test {
       }
       last = m;
     }
-    SetSource(head, source);
+    if (head != nullptr) SetSource(head, source);
     return head;
   }
   void Punt(unsigned lcore, rte_mbuf* m) { ASSERT_EQ(rte_ring_enqueue(lcores_[lcore].punt, m), 0); }
@@ -231,7 +232,7 @@ TEST_F(ExceptionThreadTest, FullRingDropsAndBooksBalance) {
 TEST_F(ExceptionThreadTest, WithoutMemoryFramesWaitInTheKernel) {
   std::vector<rte_mbuf*> hoard;
   while (rte_mbuf* const m = rte_pktmbuf_alloc(pool_)) hoard.push_back(m);
-  for (int i = 0; i < 30; ++i) ASSERT_EQ(write(wan_.get(), Pattern(512 * 2).data(), 1024), 1024);
+  for (int i = 0; i < 30; ++i) ASSERT_EQ(write(wan_.get(), Pattern(1024).data(), 1024), 1024);
   ASSERT_TRUE(Await([&] { return thread_->starved() > 0; }));
   rte_pktmbuf_free_bulk(hoard.data(), static_cast<unsigned>(hoard.size()));
   for (int i = 0; i < 30; ++i) {

@@ -122,6 +122,7 @@ TEST_F(HolderTest, NonsenseIsAnsweredAndDoesNoHarm) {
 
 TEST_F(HolderTest, ManyClientsAreServed) {
   std::vector<TapHolderClient> clients;
+  clients.reserve(30);
   for (int i = 0; i < 30; ++i) clients.push_back(Client());
   EXPECT_TRUE(clients.back().List().ok());
 }

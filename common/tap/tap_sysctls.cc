@@ -40,7 +40,7 @@ Result<TapSysctls> TapSysctls::Open(const std::string& network_namespace) {
       netlink::Socket::Open({network_namespace, {RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF}, 0});
   if (!socket.ok()) return socket.status();
   TapSysctls sysctls(network_namespace, std::move(*socket));
-  const Status entered = RunInNamespace(network_namespace, [&] {
+  Status entered = RunInNamespace(network_namespace, [&] {
     sysctls.all_rp_filter_ = OpenSysctl("ipv4/conf/all/rp_filter", O_RDONLY);
   });
   if (!entered.ok()) return entered;
@@ -59,7 +59,7 @@ Status TapSysctls::Add(const std::string& name, bool fresh) {
   tap.settings.push_back({v6 + "keep_addr_on_down", 1, {}});
   int error = 0;
   std::string missing;
-  const Status entered = RunInNamespace(namespace_, [&] {
+  Status entered = RunInNamespace(namespace_, [&] {
     for (Setting& setting : tap.settings) {
       setting.file = OpenSysctl(setting.path, O_RDWR);
       if (setting.file.valid() || error != 0) continue;

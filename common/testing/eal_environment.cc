@@ -29,7 +29,7 @@ class EalEnvironment : public ::testing::Environment {
                                      "--no-shconf",
                                      "--no-telemetry",
                                      "-m",
-                                     "128",
+                                     "256",
                                      "--log-level=*:error",
                                      "--lcores=0@" + std::to_string(FirstCpu()),
                                      "--file-prefix=flytest" + std::to_string(getpid())};

@@ -164,7 +164,7 @@ TEST(MaglevTable, FamiliesAreDifferentMembers) {
   same_bytes.bytes[0] = 10;
   same_bytes.bytes[3] = 1;
   const MaglevTable table = Build({{v4, 1}, {same_bytes, 1}});
-  EXPECT_NEAR(table.slots_of(0), MaglevTable::kSlots / 2, 1);
+  EXPECT_NEAR(table.slots_of(0), MaglevTable::kSlots / 2.0, 1);
 }
 
 TEST(MaglevTable, RefusesTwinsAndTooMany) {

@@ -102,7 +102,7 @@ const KernelSyncCounters& KernelSync::counters() const {
 Status KernelSync::Start(Clock::time_point now) { return Resync(now); }
 
 Status KernelSync::Resync(Clock::time_point now) {
-  const Status status = DumpAll(now);
+  Status status = DumpAll(now);
   Dispatch();
   return status;
 }
@@ -289,7 +289,7 @@ Status KernelSync::DumpAll(Clock::time_point now) {
   for (int i = 0; i < 64; ++i) {
     if (events_.Receive(kDatagramsAtOnce, [](Bytes) {}) == ReceiveOutcome::kDrained) break;
   }
-  const Status status = DumpTables(now);
+  Status status = DumpTables(now);
   const auto duration = Clock::now() - begun;
   next_dump_ =
       now + duration + std::max<Clock::duration>(kMinDumpPause, kDumpPauseFactor * duration);

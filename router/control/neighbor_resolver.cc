@@ -57,7 +57,7 @@ void NeighborResolver::Resolve(PortIndex port, const IpAddress& address, Clock::
   // The second bound is for targets that the kernel refused at once and that are kept for their
   // second.
   if (!was_open &&
-      (open >= limit_[address.is_v6()] || targets_.size() >= 4u * (limit_[0] + limit_[1]))) {
+      (open >= limit_[address.is_v6()] || targets_.size() >= size_t{4} * (limit_[0] + limit_[1]))) {
     ++counters_.over_limit;
     return;
   }

@@ -48,7 +48,7 @@ Result<VipAddresses> VipAddresses::Open(const std::string& network_namespace,
     for (const AddressMessage& m : existing) {
       if (m.if_index != *if_index || m.protocol != kVipProtocol) continue;
       if (keep.contains({port.port, m.address.address})) continue;
-      const Status status =
+      Status status =
           vips.socket_.Execute(netlink::RemoveAddress({m.if_index, m.address, 0, 0, false}));
       if (!status.ok() && status.code() != StatusCode::kNotFound) return status;
     }
@@ -76,7 +76,7 @@ Status VipAddresses::Add(PortIndex port, const IpAddress& vip) {
   const Result<int> if_index = IfIndexOf(port);
   if (!if_index.ok()) return if_index.status();
   const AddressSpec spec = SpecOf(*if_index, vip);
-  const Status status = socket_.Execute(netlink::AddAddress(spec));
+  Status status = socket_.Execute(netlink::AddAddress(spec));
   if (status.code() != StatusCode::kAlreadyExists) return status;
   std::vector<AddressMessage> existing;
   if (Status dumped = DumpAddresses(socket_, existing); !dumped.ok()) return dumped;
@@ -94,7 +94,7 @@ Status VipAddresses::Remove(PortIndex port, const IpAddress& vip) {
   const Result<int> if_index = IfIndexOf(port);
   if (if_index.status().code() == StatusCode::kNotFound) return Status::Ok();
   if (!if_index.ok()) return if_index.status();
-  const Status status = socket_.Execute(netlink::RemoveAddress(SpecOf(*if_index, vip)));
+  Status status = socket_.Execute(netlink::RemoveAddress(SpecOf(*if_index, vip)));
   return status.code() == StatusCode::kNotFound ? Status::Ok() : status;
 }
 

@@ -55,17 +55,19 @@ uint32_t MemberHash(const RouterLcore& router, const rte_mbuf* m, const PacketMe
   return static_cast<uint32_t>(Mum(hash ^ router.ecmp_key, 0x8ebc6af09c88c6e3ULL) >> 16);
 }
 
+void Ask(RouterLcore& router, PortIndex port, const IpAddress& target) {
+  ResolveRequest request{.address = target, .port = port};
+  if (rte_ring_sp_enqueue_elem(router.resolve_ring, &request, sizeof(request)) != 0) {
+    ++router.resolve_requests_lost;
+  }
+}
+
 void HoldFor(StageContext& ctx, RouterLcore& router, rte_mbuf* m, const PacketMeta& meta,
              PortIndex port, const IpAddress& target) {
   const HoldTable::Outcome outcome =
       router.hold.Hold(m, meta, port, target, ctx.now(), ctx.tsc_hz());
   if (outcome.displaced != nullptr) ctx.Drop(outcome.displaced, DropReason::kHoldFull);
-  if (!outcome.ask) return;
-  const ResolveRequest request{.address = target, .port = port};
-  if (rte_ring_sp_enqueue_elem(router.resolve_ring, const_cast<ResolveRequest*>(&request),
-                               sizeof(request)) != 0) {
-    ++router.resolve_requests_lost;
-  }
+  if (outcome.ask) Ask(router, port, target);
 }
 
 // Own address, or a VIP's address on a port that no service has.
@@ -74,6 +76,14 @@ void DeliverLocal(StageContext& ctx, rte_mbuf* m, const PacketMeta& meta) {
   if ((meta.flags & kOnLinkOnly) != 0) return ctx.Drop(m, DropReason::kL2dsrNotOnLink);
   if ((meta.flags & kOriginated) != 0) return ctx.Drop(m, DropReason::kNoRoute);
   ctx.Punt(m, ClassifyLocal(m, meta));
+}
+
+// RFC 4291 2.5.6. Link-local addresses other than our own are not in the FIB: what is found for
+// them is a default route, which leads to another link. That goes for our own answers too.
+bool CrossesLinks(const PacketMeta& meta, NexthopAction action) {
+  if (meta.lookup_v6 && Ipv6Address{meta.lookup}.IsLinkLocal()) return true;
+  return (meta.flags & kLinkLocalSource) != 0 &&
+         (action == NexthopAction::kForward || action == NexthopAction::kGlean);
 }
 
 }  // namespace
@@ -99,13 +109,8 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
       ctx.Drop(m, DropReason::kVipUnknownPort);
       continue;
     }
-    if ((meta.flags & kLinkLocalDestination) != 0) {
+    if (CrossesLinks(meta, action)) {
       ctx.Drop(m, DropReason::kIpv6LinkLocal);
-      continue;
-    }
-    if ((meta.flags & kLinkLocalSource) != 0 &&
-        (action == NexthopAction::kForward || action == NexthopAction::kGlean)) {
-      refuse(DropReason::kIpv6LinkLocal, IcmpErrorKind::kBeyondScope);
       continue;
     }
     switch (action) {
@@ -230,9 +235,18 @@ bool ResumeHeld(StageContext& ctx, RouterLcore& router, unsigned& cursor, Burst&
         (group.action() == NexthopAction::kForward &&
          tables.adjacencies.Get(group.Pick(MemberHash(router, front->m, front->meta))).state ==
              AdjacencyState::kUnresolved);
-    if (waiting && !router.hold.Expired(cursor, ctx.now(), ctx.tsc_hz())) continue;
-    router.hold.Release(cursor++, resume);
-    if (!waiting) return true;
+    if (waiting && !router.hold.Expired(cursor, ctx.now(), ctx.tsc_hz())) {
+      // The neighbour may have been forgotten since the kernel was asked.
+      if (router.hold.AskAgain(cursor, ctx.now(), ctx.tsc_hz())) {
+        Ask(router, router.hold.port(cursor), router.hold.address(cursor));
+      }
+      continue;
+    }
+    router.hold.Release(cursor, resume);
+    if (!waiting) {
+      ++cursor;
+      return true;
+    }
     for (uint16_t i = 0; i < resume.size; ++i) ctx.Drop(resume.pkt[i], DropReason::kHoldExpired);
   }
   resume.size = 0;

@@ -48,6 +48,13 @@ const HeldPacket* HoldTable::Front(unsigned target) const {
   return t.used ? &t.packets[t.oldest] : nullptr;
 }
 
+bool HoldTable::AskAgain(unsigned target, uint64_t now, uint64_t tsc_hz) {
+  Target& t = targets_[target];
+  if (now - t.asked_at < tsc_hz + tsc_hz / 8) return false;
+  t.asked_at = now;
+  return true;
+}
+
 void HoldTable::Release(unsigned target, Burst& out) {
   Target& t = targets_[target];
   out.size = 0;

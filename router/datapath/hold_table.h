@@ -44,6 +44,11 @@ class HoldTable {
   bool empty() const { return targets_in_use_ == 0; }
   // Walking the targets, 0 to kMaxTargets - 1. Null: this one is not in use.
   const HeldPacket* Front(unsigned target) const;
+  // The kernel was asked more than a second ago (and a little, as it counts with another clock):
+  // ask again. Notes the time when it says so.
+  bool AskAgain(unsigned target, uint64_t now, uint64_t tsc_hz);
+  PortIndex port(unsigned target) const { return targets_[target].port; }
+  const IpAddress& address(unsigned target) const { return targets_[target].address; }
   bool Expired(unsigned target, uint64_t now, uint64_t tsc_hz) const {
     return now - targets_[target].first > kLifetimeSeconds * tsc_hz;
   }

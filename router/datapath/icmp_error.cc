@@ -31,7 +31,6 @@ TypeCode Ipv4Code(IcmpErrorKind kind) {
     case IcmpErrorKind::kTooBig:
       return {kIcmpUnreachable, kIcmpFragmentationNeeded};
     case IcmpErrorKind::kHostUnreachable:
-    case IcmpErrorKind::kBeyondScope:
       break;
   }
   return {kIcmpUnreachable, kIcmpHostUnreachable};
@@ -43,8 +42,6 @@ TypeCode Ipv6Code(IcmpErrorKind kind) {
       return {kIcmpv6Unreachable, kIcmpv6NoRoute};
     case IcmpErrorKind::kProhibited:
       return {kIcmpv6Unreachable, kIcmpv6AdminProhibited};
-    case IcmpErrorKind::kBeyondScope:
-      return {kIcmpv6Unreachable, kIcmpv6BeyondScope};
     case IcmpErrorKind::kTimeExceeded:
       return {kIcmpv6TimeExceeded, 0};
     case IcmpErrorKind::kTooBig:
@@ -56,10 +53,12 @@ TypeCode Ipv6Code(IcmpErrorKind kind) {
 }
 
 // RFC 1812 4.3.2.7, RFC 4443 2.4 (e): never about an ICMP error, a later fragment, or a link-layer
-// group. (Bad sources and group destinations do not get this far.) Our own packets get no errors
+// group. (Bad sources and group destinations do not get this far.) Nor to a link-local source: the
+// FIB knows no way to it. Our own packets get no errors
 // either, except that a packet which the balancer encapsulated answers to its client.
 bool MayAnswer(const PacketMeta& meta) {
-  if ((meta.flags & (kIcmpError | kLaterFragment | kL2Group)) != 0) return false;
+  constexpr uint16_t kNever = kIcmpError | kLaterFragment | kL2Group | kLinkLocalSource;
+  if ((meta.flags & kNever) != 0) return false;
   return meta.in_port != kNoPort;
 }
 

@@ -15,7 +15,6 @@ enum class IcmpErrorKind : uint8_t {
   kNoRoute,          // 3/0, v6 1/0
   kHostUnreachable,  // 3/1, v6 1/3
   kProhibited,       // 3/13, v6 1/1
-  kBeyondScope,      // v6 1/2
   kTimeExceeded,     // 11/0, v6 3/0
   kTooBig,           // 3/4 with the MTU, v6 2/0
 };

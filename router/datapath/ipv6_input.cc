@@ -132,7 +132,6 @@ void Ipv6Input(StageContext& ctx, const HashKey& key, Burst& burst, const IndexL
       continue;
     }
     if (IsLinkLocal(ip->src)) meta.flags |= kLinkLocalSource;
-    if (IsLinkLocal(ip->dst)) meta.flags |= kLinkLocalDestination;
     valid.Add(i);
   }
 }

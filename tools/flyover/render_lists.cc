@@ -182,14 +182,10 @@ std::string Render(const BackendsResult& result, const RenderOptions& options) {
 }
 
 std::string Render(const ConnectionsResult& result, const RenderOptions& options) {
-  Table table({{"FLOW"},
-               {"SERVICE"},
-               {"BACKEND"},
-               {"IDLE", kRight},
-               {"LCORE", kRight}});
+  Table table({{"FLOW"}, {"SERVICE"}, {"BACKEND"}, {"IDLE", kRight}, {"LCORE", kRight}});
   for (const ConnectionResult& c : result.connections) {
-    table.AddRow({c.flow, c.service, c.backend, HumanDuration(c.idle_seconds),
-                  std::to_string(c.lcore)});
+    table.AddRow(
+        {c.flow, c.service, c.backend, HumanDuration(c.idle_seconds), std::to_string(c.lcore)});
   }
   std::string text = table.empty() ? "" : table.Render();
   text += Count(result.entries, options) + " of " + Count(result.capacity, options) + " entries";

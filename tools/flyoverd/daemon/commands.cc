@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "tools/flyoverd/daemon/daemon.h"
@@ -102,8 +103,9 @@ void Daemon::RegisterShow() {
   show("show.services", [this](const json&) { return ShowServices(balancer_->manager()); });
   show("show.backends", [this](const json&) { return ShowBackends(balancer_->manager()); });
   show("show.connections", [this](const json& args) {
+    const size_t limit = LimitArgument(args, kDefaultConnectionLimit);
     return ShowConnections(balancer_->manager(), *dataplane_,
-                           LimitArgument(args, kDefaultConnectionLimit));
+                           limit == 0 ? std::numeric_limits<size_t>::max() : limit);
   });
   show("show.config", [this](const json&) {
     ConfigResult result;
