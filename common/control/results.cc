@@ -52,7 +52,7 @@ FLYOVER_RESULT(BackendChangeResult, service, backend, weight, drained)
 int64_t LedgerDifference(const SourceResult& s) {
   // Unsigned sums may wrap; their difference is right as long as it fits into 63 bits.
   return static_cast<int64_t>((s.rx + s.from_kernel + s.generated + s.copies) -
-                              (s.tx + s.punted + s.dropped + s.buffered));
+                              (s.tx + s.punted + s.dropped + static_cast<uint64_t>(s.buffered)));
 }
 
 }  // namespace flyover

@@ -87,7 +87,9 @@ struct SourceResult {
   uint64_t tx = 0;
   uint64_t punted = 0;
   uint64_t dropped = 0;
-  uint64_t buffered = 0;
+  // Held by threads and on rings between them. Each thread is counted at a moment of its own, so
+  // while packets cross it may be a few below zero; the equation holds all the same.
+  int64_t buffered = 0;
   bool balanced = true;
 };
 struct CountersResult {

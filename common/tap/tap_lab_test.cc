@@ -49,6 +49,11 @@ class TapLabTest : public testing::Test {
     EXPECT_TRUE(sysctls.ok()) << sysctls.status().message();
     return std::move(*sysctls);
   }
+  void Ip(const std::string& arguments) const { EXPECT_TRUE(ns.Run("ip " + arguments)); }
+  // A UDP packet of the kernel's own.
+  void SendMarker(const std::string& host) const {
+    EXPECT_TRUE(ns.Run("bash -c 'echo x > /dev/udp/" + host + "/4001'"));
+  }
   std::string Link(const std::string& name) const { return ns.Output("ip -d link show " + name); }
   int Sysctl(const std::string& path) const {
     return std::atoi(ns.Output("cat /proc/sys/net/" + path).c_str());
@@ -184,7 +189,7 @@ TEST_F(TapLabTest, KernelForwardsNothingWithIpForwardOnOrOff) {
     const std::vector<uint8_t> frame = TransitFrame();
     EXPECT_EQ(write(in_queue.get(), frame.data(), frame.size()),
               static_cast<ssize_t>(frame.size()));
-    EXPECT_TRUE(ns.Run("bash -c 'echo x > /dev/udp/10.2.0.2/4001'"));
+    SendMarker("10.2.0.2");
     return ForwardedBeforeMarker(out_queue);
   };
   EXPECT_FALSE(forwards()) << "ip_forward=0";
@@ -264,8 +269,8 @@ TEST_F(TapHolderLabTest, CarrierAndRoutesOutliveKill9) {
   const UniqueFd queue = tap.TakeQueue();
   for (int i = 0; i < 8; ++i) {
     const std::string host = "192.0.2." + std::to_string(10 + i);
-    ASSERT_TRUE(ns.Run("ip neigh replace " + host + " lladdr 02:00:00:00:00:02 dev wan && " +
-                       "bash -c 'echo x > /dev/udp/" + host + "/4001'"));
+    Ip("neigh replace " + host + " lladdr 02:00:00:00:00:02 dev wan");
+    SendMarker(host);
     EXPECT_FALSE(ForwardedBeforeMarker(queue));
   }
 

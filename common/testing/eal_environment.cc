@@ -20,6 +20,12 @@ int FirstCpu() {
   return cpu;
 }
 
+// The main lcore and two that a test may launch, all on the same CPU.
+std::string Lcores() {
+  const std::string cpu = "@" + std::to_string(FirstCpu());
+  return "0" + cpu + ",1" + cpu + ",2" + cpu;
+}
+
 class EalEnvironment : public ::testing::Environment {
  public:
   void SetUp() override {
@@ -31,7 +37,7 @@ class EalEnvironment : public ::testing::Environment {
                                      "-m",
                                      "256",
                                      "--log-level=*:error",
-                                     "--lcores=0@" + std::to_string(FirstCpu()),
+                                     "--lcores=" + Lcores(),
                                      "--file-prefix=flytest" + std::to_string(getpid())};
     std::vector<char*> argv;
     for (std::string& arg : args) argv.push_back(arg.data());

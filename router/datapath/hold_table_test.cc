@@ -100,6 +100,17 @@ TEST_F(HoldTableTest, AsksAtOnceAndThenOnceASecond) {
   ReleaseAll();
 }
 
+TEST_F(HoldTableTest, AsksAgainWhileNothingElseArrives) {
+  Hold(NewPacket(0), Host(1), 100);
+  EXPECT_EQ(table_->port(0), kPort);
+  EXPECT_EQ(table_->address(0), Host(1));
+  EXPECT_FALSE(table_->AskAgain(0, 100 + kHz, kHz));
+  EXPECT_TRUE(table_->AskAgain(0, 100 + kHz + kHz / 8, kHz));
+  EXPECT_FALSE(table_->AskAgain(0, 101 + kHz + kHz / 8, kHz)) << "noted";
+  EXPECT_FALSE(Hold(NewPacket(1), Host(1), 102 + kHz + kHz / 8).ask) << "for arrivals too";
+  ReleaseAll();
+}
+
 TEST_F(HoldTableTest, TargetsAreBounded) {
   for (uint32_t host = 0; host < HoldTable::kMaxTargets; ++host) {
     EXPECT_EQ(Hold(NewPacket(host), Host(host), 0).displaced, nullptr);

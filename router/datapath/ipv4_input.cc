@@ -124,14 +124,13 @@ void Ipv4Input(StageContext& ctx, const HashKey& key, Burst& burst, const IndexL
       TakeGroupPacket(ctx, m, meta, dst);
       continue;
     }
-    // RFC 1812 5.3.4: a unicast packet in a link-layer broadcast is discarded. Before its address
-    // is configured, a DHCP client may be answered so.
-    if ((meta.flags & kL2Group) != 0 && !IsDhcp(m, meta)) {
-      ctx.Drop(m, DropReason::kL2BroadcastUnicastIp);
-      continue;
-    }
     if (IsDhcpReply(m, meta)) {
       ctx.Punt(m, PuntReason::kDhcp);
+      continue;
+    }
+    // RFC 1812 5.3.4: a unicast packet in a link-layer broadcast is discarded.
+    if ((meta.flags & kL2Group) != 0) {
+      ctx.Drop(m, DropReason::kL2BroadcastUnicastIp);
       continue;
     }
     valid.Add(i);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "common/net/headers.h"
 
@@ -123,7 +124,15 @@ bool IsDhcp(const rte_mbuf* m, const PacketMeta& meta) {
 bool IsDhcpReply(const rte_mbuf* m, const PacketMeta& meta) {
   if (!IsUdp(meta)) return false;
   const Ports ports = PortsOf(m, meta);
-  return ports.src == kPortDhcpServer && ports.dst == kPortDhcpClient;
+  if (ports.src != kPortDhcpServer || ports.dst != kPortDhcpClient) return false;
+  if ((meta.flags & kL2Group) != 0) return true;
+  constexpr unsigned kClientHardwareAddress = 28;  // RFC 2131 2: chaddr
+  const unsigned at =
+      meta.l4_offset + static_cast<unsigned>(sizeof(UdpHeader)) + kClientHardwareAddress;
+  if (at + sizeof(MacAddress) > m->data_len) return false;
+  const auto* ethernet = rte_pktmbuf_mtod(m, const EthernetHeader*);
+  return std::memcmp(rte_pktmbuf_mtod_offset(m, const uint8_t*, at), &ethernet->dst,
+                     sizeof(MacAddress)) == 0;
 }
 
 bool IsControlMulticast(const rte_mbuf* m, const PacketMeta& meta) {

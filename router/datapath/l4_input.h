@@ -23,7 +23,9 @@ uint64_t SymmetricFlowHash(const HashKey& key, const rte_mbuf* m, const PacketMe
 
 // DHCP in either direction (UDP 67, 68; DHCPv6 546, 547).
 bool IsDhcp(const rte_mbuf* m, const PacketMeta& meta);
-// From a DHCP server to a client: the client's address may not be configured yet.
+// From a DHCP server to a client on this box, whose address may not be configured yet: in a
+// broadcast frame, or naming as client the MAC that the frame came to. Replies to clients behind
+// this box are transit like any packet.
 bool IsDhcpReply(const rte_mbuf* m, const PacketMeta& meta);
 
 // Of multicast packets: those of a protocol that runs in the kernel or a daemon on this box.

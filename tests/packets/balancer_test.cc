@@ -121,6 +121,21 @@ TEST_F(BalancerTest, TheSameSynManyTimesIsOneConnection) {
   EXPECT_EQ(made(), before + 1);
 }
 
+// A VIP may be an address of the kernel too (for BGP): the kernel never sees the service's packets.
+TEST_F(BalancerTest, AVipThatTheKernelHasIsStillTheServices) {
+  router::RibRoute local;
+  local.prefix = *IpPrefix::Parse(std::string(kVipDsr4) + "/32");
+  local.action = router::NexthopAction::kLocal;
+  ASSERT_TRUE(lab_.rib().UpsertRoute(local).ok());
+  EXPECT_NE(BackendOf(Segment(kVipDsr4, 4000, 0x02)), 0u);
+  const Outcome echo = lab_.Pass(kP0, From(kP0) / Ip4{.src = kClient4, .dst = kVipDsr4} / Icmp{});
+  EXPECT_TRUE(echo.punted.empty());
+  EXPECT_EQ(echo.sent.size(), 1u);
+  const Outcome other =
+      lab_.Pass(kP0, From(kP0) / Ip4{.src = kClient4, .dst = kVipDsr4} / Tcp{.dport = 179});
+  EXPECT_EQ(other.punts, (std::map<PuntReason, uint64_t>{{PuntReason::kRoutingProtocol, 1}}));
+}
+
 TEST_F(BalancerTest, TheOuterFlowLabelIsTheFlows) {
   std::set<uint32_t> labels;
   for (uint16_t sport = 1; sport <= 200; ++sport) {

@@ -16,7 +16,7 @@ std::string Signed(int64_t value) { return (value > 0 ? "+" : "") + std::to_stri
 void AddSource(Table& table, const SourceResult& s) {
   table.AddRow({s.name, s.kind, ExactCount(s.rx), ExactCount(s.from_kernel),
                 ExactCount(s.generated), ExactCount(s.copies), ExactCount(s.tx),
-                ExactCount(s.punted), ExactCount(s.dropped), ExactCount(s.buffered)});
+                ExactCount(s.punted), ExactCount(s.dropped), std::to_string(s.buffered)});
 }
 
 std::string BySource(const DropResult& drop) {

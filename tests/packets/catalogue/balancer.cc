@@ -78,6 +78,10 @@ void Modes(std::vector<Row>& rows) {
   row("LB_6in6", "RFC 2473", Syn6(kVip66), Tunnelled6(Syn6(kVip66), 0));
   row("LB_6in4", "RFC 4213; DF: no router may cut it", Syn6(kVip64),
       Tunnelled4(Syn6(kVip64), {.df = true}));
+  const Bytes hairpin = Eth{.dst = PortMac(kP1), .src = BackendMac(12)} /
+                        Ip4{.src = "10.2.0.12", .dst = kVip44} / Tcp{};
+  rows.push_back({"LB_backend_to_its_own_vip", "balanced as any client's", kP1, hairpin,
+                  Tunnelled4(hairpin, {})});
   const Bytes dns = From(kP0) / Vip4(kVip44) / Udp{.dport = 53} / Payload(30);
   row("LB_4in4_udp", "RFC 2003", dns, Tunnelled4(dns, {}));
 

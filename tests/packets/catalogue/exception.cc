@@ -104,6 +104,25 @@ void Dhcp(std::vector<Row>& rows) {
   up("EX_dhcp_offer", broadcast / Ip4{.src = kClient4, .dst = "255.255.255.255"} /
                           Udp{.sport = 67, .dport = 68} / Payload(240));
   up("EX_dhcp_request_to_us", Up4(Udp{.sport = 68, .dport = 67} / Payload(240)));
+  // A client of this box whose address is not configured yet.
+  const auto reply = [](const Mac& client) {
+    const Bytes front = {2, 1, 6, 0, 1, 2, 3, 4};
+    const Bytes hardware(client.begin(), client.end());
+    return Udp{.sport = 67, .dport = 68} /
+           Raw{Join(Join(Join(front, Bytes(20)), hardware), Bytes(200))};
+  };
+  const Ip4 offer{.src = kClient4, .dst = "10.9.0.77"};
+  up("EX_dhcp_offer_to_our_mac", From(kP0) / offer / reply(PortMac(kP0)));
+  up("EX_dhcp_offer_in_broadcast_frame", broadcast / offer / reply(kClientMac));
+  rows.push_back(Crosses("EX_dhcp_reply_in_transit", "to a client behind us",
+                         From(kP0) / offer / reply(kClientMac)));
+  rows.push_back(Crosses("EX_dhcp_reply_cut", "no client to read",
+                         From(kP0) / offer / Udp{.sport = 67, .dport = 68} / Payload(20)));
+  rows.push_back(Crosses("EX_dhcp_request_in_transit", "to a server behind us",
+                         From(kP0) / offer / Udp{.sport = 68, .dport = 67} / Payload(240)));
+  rows.push_back(Drops("EX_dhcp_request_in_broadcast_frame", "RFC 1812 5.3.4",
+                       broadcast / offer / Udp{.sport = 68, .dport = 67} / Payload(240),
+                       R::kL2BroadcastUnicastIp));
   up("EX_dhcp_v6",
      Group6("ff02::1:2", 2, std::nullopt, Udp{.sport = 546, .dport = 547} / Payload(40)));
 }

@@ -188,6 +188,14 @@ Outcome PathLab::Pass(unsigned port, const Bytes& frame, const Form& form) {
   return Settle();
 }
 
+Outcome PathLab::Collect() {
+  Outcome outcome;
+  TakePunts(outcome);
+  TakeResolves(outcome);
+  TakeSent(outcome);
+  return outcome;
+}
+
 Outcome PathLab::Drain() {
   for (unsigned l = 0; l < dataplane_->lcore_count(); ++l) lcore(l).Drain();
   return Settle();

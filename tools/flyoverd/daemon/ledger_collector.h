@@ -18,8 +18,9 @@ struct LedgerTotals {
   bool threads_balance = true;  // every thread's own equation holds
 
   // In hold queues, transmit buffers, and on rings between threads.
-  uint64_t Buffered(SourceId s) const {
-    return held[s.value()] + ledger[s].handed_over - ledger[s].taken_over;
+  // (Below zero when a packet was taken over after one thread's copy and before the other's.)
+  int64_t Buffered(SourceId s) const {
+    return static_cast<int64_t>(held[s.value()] + ledger[s].handed_over - ledger[s].taken_over);
   }
 };
 

@@ -30,7 +30,7 @@ TEST(AddThread, SumsAndSeesAnEquationThatDoesNotHold) {
   EXPECT_TRUE(totals->threads_balance);
   EXPECT_EQ(totals->ledger[kSource].entered, 20u);
   EXPECT_EQ(totals->ledger[kSource].drops[3], 4u);
-  EXPECT_EQ(totals->Buffered(kSource), 2u + 8 - 4);
+  EXPECT_EQ(totals->Buffered(kSource), 2 + 8 - 4);
   ++books.tx;
   AddThread(*ledger, held, *totals);
   EXPECT_FALSE(totals->threads_balance);

@@ -13,7 +13,7 @@ namespace {
 
 // An idle lcore polls this often. Shorter costs more of the core than `adaptive` may use, longer
 // makes the first packet wait too long.
-constexpr long kIdleSleepNanoseconds = 250'000;
+constexpr long kIdleSleepNanoseconds = 350'000;
 // How long without packets until an lcore counts as idle.
 constexpr uint64_t kIdleAfterSeconds = 1;
 constexpr uint64_t kHoldSweepsPerSecond = 10;
