@@ -14,6 +14,11 @@
 
 #include "common/datapath/stage_context.h"
 
+// Buffers change hands through the mempool's ring, inside a library that TSan does not see.
+extern "C" const char* __tsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier)
+  return "race:rte_pktmbuf_reset\n";
+}
+
 namespace flyover {
 namespace {
 

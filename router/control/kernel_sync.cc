@@ -20,6 +20,7 @@ constexpr unsigned kDatagramsAtOnce = 1024;
 // Dumps leave the control thread at least this much of the time.
 constexpr auto kMinDumpPause = std::chrono::milliseconds(50);
 constexpr int kDumpPauseFactor = 4;
+constexpr auto kDumpEvery = std::chrono::minutes(5);
 constexpr int kDumpAttempts = 3;
 constexpr std::array<uint8_t, 1> kAnyFamily{AF_UNSPEC};
 
@@ -123,6 +124,7 @@ void KernelSync::OnReadable(Clock::time_point now) {
 
 void KernelSync::Tick(Clock::time_point now) {
   neighbors_.Tick(now);
+  if (now >= last_dump_ + kDumpEvery) RequestDump("it is time to compare");
   DumpIfDue(now);
   Dispatch();
 }
@@ -285,6 +287,7 @@ Status KernelSync::DumpTable(netlink::Request (*request)(uint8_t),
 Status KernelSync::DumpAll(Clock::time_point now) {
   const auto begun = Clock::now();
   dump_wanted_ = false;
+  last_dump_ = now;
   // What the kernel said before the dump is in the dump. Bounded: a flood must not keep us here.
   for (int i = 0; i < 64; ++i) {
     if (events_.Receive(kDatagramsAtOnce, [](Bytes) {}) == ReceiveOutcome::kDrained) break;

@@ -5,7 +5,8 @@
 // without saying so: IPv4 routes of a link that goes down or loses an address, next hops of a
 // multipath route whose link changed, routes of a next-hop object that was changed or removed, a
 // TAP that was made anew. Dumps are spaced out, so that a flapping link does not turn into a
-// dumping loop.
+// dumping loop. And it is dumped every five minutes: what a message told wrongly, or this code
+// understood wrongly, does not stay so.
 //
 // Threads: the control thread. No call waits longer than netlink::Socket's bounds.
 #pragma once
@@ -158,6 +159,7 @@ class KernelSync {
   std::vector<PortIndex> links_up_;
   bool dump_wanted_ = false;
   Clock::time_point next_dump_{};
+  Clock::time_point last_dump_{};
   mutable KernelSyncCounters counters_;
 };
 

@@ -217,6 +217,16 @@ TEST_F(KernelSyncLab, LostMessagesAreMadeUpForByADump) {
   EXPECT_TRUE(Await([&] { return under_test.All() == fresh.All(); }));
 }
 
+TEST_F(KernelSyncLab, ComparesFromTimeToTime) {
+  StartSync();
+  sync->Tick(Clock::now() + std::chrono::minutes(4));
+  EXPECT_EQ(sync->counters().dumps, 1u);
+  const auto later = Clock::now() + std::chrono::minutes(5);
+  sync->Tick(later);
+  sync->Tick(later);
+  EXPECT_EQ(sync->counters().dumps, 2u);
+}
+
 // Whoever followed and whoever asks afresh must agree, whatever was typed.
 TEST_F(KernelSyncLab, FollowingEndsWhereADumpWouldHaveBegun) {
   StartSync();
@@ -246,7 +256,13 @@ TEST_F(KernelSyncLab, FollowingEndsWhereADumpWouldHaveBegun) {
                 " nexthop via " + gateway();
       }
       if (kind > 2) line += " via " + gateway();
-      if (random() % 3 == 0) line += " metric 7";
+      // IPv6 routes of different kinds get no common key: a dump of the kernel leaves out what
+      // stands between two siblings of a multipath route.
+      if (v6 && kind < 2) {
+        line += " metric " + std::to_string(20 + kind);
+      } else if (random() % 3 == 0) {
+        line += " metric 7";
+      }
       batch += line + "\n";
     }
     ns.IpBatch(batch);
@@ -263,7 +279,7 @@ TEST_F(KernelSyncLab, FollowingEndsWhereADumpWouldHaveBegun) {
   }
   EXPECT_EQ(sync->counters().losses, 0u);
   EXPECT_EQ(sync->counters().dumps, 1u);
-  EXPECT_GT(sync->counters().routes.changes, 100u) << "most lines do something";
+  EXPECT_GT(sync->counters().routes.changes, 40u) << "most lines do something";
 }
 
 }  // namespace

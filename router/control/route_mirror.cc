@@ -129,9 +129,12 @@ void RouteMirror::Add(const Key& key, Slot& slot, Entry entry, bool replace, boo
     }
     if (old != entries.end()) {
       *old = entry;
-      // Messages that a dump overtook may repeat what is there.
-      const auto repeated = [&](const Entry& e) { return SameRoute(e, entry); };
-      entries.erase(std::remove_if(std::next(old), entries.end(), repeated), entries.end());
+      if (key.prefix.family() == IpFamily::kIpv4) {
+        // Messages that a dump overtook may repeat what is there. (The kernel holds no IPv4 route
+        // twice; of IPv6 on-link routes it may.)
+        const auto repeated = [&](const Entry& e) { return SameRoute(e, entry); };
+        entries.erase(std::remove_if(std::next(old), entries.end(), repeated), entries.end());
+      }
       return;
     }
   }

@@ -6,6 +6,9 @@
 // multipath route, as in the kernel, which announces the whole set after every addition and single
 // members when they go.
 //
+// Not exact: IPv6 routes of different kinds (say a blackhole between two gateways) under one prefix
+// and metric. The kernel's own dump leaves some of them out; the next dump decides.
+//
 // Left out, and counted: routes over interfaces that are no port's, with a source prefix or a TOS,
 // with an encapsulation. A next hop whose link is down or without carrier is unusable; a route
 // without usable next hop is not in the RIB, so that the next best one is.
