@@ -5,10 +5,10 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <functional>
-#include <regex>
 
 namespace flyover {
 namespace {
@@ -61,8 +61,15 @@ uint16_t MaxFrameOverhead(const rte_eth_dev_info& info) {
 }  // namespace
 
 bool IsPciDevice(const std::string& device) {
-  static const std::regex kPci("([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-7]");
-  return std::regex_match(NameOf(device), kPci);
+  const std::string name = NameOf(device);
+  unsigned domain = 0, bus = 0, slot = 0, function = 0;
+  int end = 0;
+  const bool full =
+      std::sscanf(name.c_str(), "%4x:%2x:%2x.%1o%n", &domain, &bus, &slot, &function, &end) == 4;
+  if (full) return static_cast<size_t>(end) == name.size() && end == 12;
+  end = 0;
+  return std::sscanf(name.c_str(), "%2x:%2x.%1o%n", &bus, &slot, &function, &end) == 3 &&
+         static_cast<size_t>(end) == name.size() && end == 7;
 }
 
 Port::Port(Port&& other) noexcept
