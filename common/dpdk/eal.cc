@@ -120,6 +120,7 @@ Result<EalReport> StartEal(const EalOptions& options) {
     args.push_back(device);
   }
   std::vector<char*> argv;
+  argv.reserve(args.size());
   for (std::string& arg : args) argv.push_back(arg.data());
   if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
     return Status(StatusCode::kInternal,

@@ -36,7 +36,7 @@ std::optional<MacAddress> MacAddress::Parse(std::string_view text) {
   if (text.size() != 17) return std::nullopt;
   MacAddress mac;
   for (unsigned i = 0; i < 6; ++i) {
-    const char* const pair = text.data() + 3 * i;
+    const char* const pair = text.data() + size_t{3} * i;
     const auto [end, error] = std::from_chars(pair, pair + 2, mac.bytes[i], 16);
     if (error != std::errc() || end != pair + 2) return std::nullopt;
     if (i < 5 && pair[2] != ':') return std::nullopt;
