@@ -40,6 +40,7 @@ class EalEnvironment : public ::testing::Environment {
                                      "--lcores=" + Lcores(),
                                      "--file-prefix=flytest" + std::to_string(getpid())};
     std::vector<char*> argv;
+    argv.reserve(args.size());
     for (std::string& arg : args) argv.push_back(arg.data());
     cpu_set_t before;
     sched_getaffinity(0, sizeof(before), &before);

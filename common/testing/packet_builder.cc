@@ -158,7 +158,7 @@ Bytes Packet::Render(size_t i) const {
     PutAll(out, options);
     // A wrong ihl changes what the checksum covers: take what the field says where there is as
     // much.
-    const size_t covered = (out[0] & 15u) * 4;
+    const size_t covered = (out[0] & 15u) * size_t{4};
     Bytes summed = Join(out, payload);
     if (covered >= 20 && covered <= summed.size()) summed.resize(covered);
     Set16(out, 10, ip->checksum.value_or(InternetChecksum(summed)));

@@ -52,7 +52,7 @@ std::string DescribeIp(const Bytes& b, size_t at, unsigned depth) {
         AddressText(b, at + 12, AF_INET).c_str(), AddressText(b, at + 16, AF_INET).c_str(),
         b[at + 8], b[at + 1], Get16(b, at + 2), Get16(b, at + 4), fragment, b[at + 9],
         Get16(b, at + 10), b[at] & 15);
-    const size_t l4 = at + (b[at] & 15u) * 4;
+    const size_t l4 = at + (b[at] & 15u) * size_t{4};
     if ((fragment & 0x1fff) != 0) return text;
     if (b[at + 9] == 4 || b[at + 9] == 41) return text + DescribeIp(b, l4, depth + 1);
     return text + DescribeL4(b, l4, b[at + 9]);
@@ -108,7 +108,7 @@ std::optional<std::string> CheckIp(const Bytes& b, size_t at) {
   const bool v6 = packet[0] >> 4 == 6;
   if (!v6) {
     if (packet.size() < 20) return "IPv4 header is cut";
-    l4 = (packet[0] & 15u) * 4;
+    l4 = (packet[0] & 15u) * size_t{4};
     if (l4 < 20 || l4 > packet.size()) return "IPv4 header length";
     if (Get16(packet, 2) != packet.size()) return "IPv4 total length is not the packet's";
     if (InternetChecksum(Cut(packet, l4)) != 0) return "IPv4 header checksum is wrong";

@@ -40,6 +40,7 @@ Status Become(const std::string& program, const std::vector<std::string>& argume
   std::vector<std::string> strings = {program};
   strings.insert(strings.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(strings.size() + 1);
   for (std::string& string : strings) argv.push_back(string.data());
   argv.push_back(nullptr);
   execv(program.c_str(), argv.data());
