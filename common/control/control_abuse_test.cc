@@ -70,7 +70,7 @@ TEST_F(ControlTest, GigabyteWithoutNewlineIsCutOff) {
   EXPECT_THAT(client.ReadLine(), HasSubstr("longer than 8388608 bytes"));
   EXPECT_TRUE(client.WaitClosed());
   EXPECT_TRUE(Echoes());
-  EXPECT_LT(ResidentKilobytes(), before + 64 * 1024);
+  EXPECT_LT(ResidentKilobytes(), before + size_t{64} * 1024);
 }
 
 TEST_F(ControlTest, GarbageEndsItsConnectionOnly) {

@@ -64,7 +64,7 @@ TEST_F(ControlTest, AnswersLater) {
 TEST_F(ControlTest, ReplyAfterTheClientLeftOrTheServerStoppedIsHarmless) {
   Start();
   std::vector<ControlReply> kept;
-  Register("later", [&](const json&, ControlReply reply) { kept.push_back(reply); });
+  Register("later", [&](const json&, const ControlReply& reply) { kept.push_back(reply); });
   for (int i = 0; i < 2; ++i) {
     RawClient client(path_);
     ASSERT_TRUE(client.Send("{\"v\":1,\"command\":\"later\"}\n"));

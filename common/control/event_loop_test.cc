@@ -21,6 +21,7 @@ TEST(EventLoop, RunsPostedWorkOfManyThreadsInOrderPerThread) {
   std::array<std::vector<int>, kThreads> seen;
   int total = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kPosts; ++i) {

@@ -20,14 +20,16 @@ TEST(Results, RoundTripKeepsEveryField) {
   EXPECT_EQ(json(encoded.get<DropsResult>()), encoded);
 }
 
-TEST(Results, EveryTypeRoundTripsItsDefaults){
-#define X(Type)                                                    \
-  {                                                                \
-    const json encoded = Type{};                                   \
-    EXPECT_TRUE(encoded.is_object() && !encoded.empty()) << #Type; \
-    EXPECT_EQ(json(encoded.get<Type>()), encoded) << #Type;        \
-  }
-    FLYOVER_CONTROL_RESULTS(X)
+template <typename T>
+void ExpectRoundTrip(const char* type) {
+  const json encoded = T{};
+  EXPECT_TRUE(encoded.is_object() && !encoded.empty()) << type;
+  EXPECT_EQ(json(encoded.get<T>()), encoded) << type;
+}
+
+TEST(Results, EveryTypeRoundTripsItsDefaults) {
+#define X(Type) ExpectRoundTrip<Type>(#Type);
+  FLYOVER_CONTROL_RESULTS(X)
 #undef X
 }
 

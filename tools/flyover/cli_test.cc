@@ -21,7 +21,6 @@ namespace flyover {
 namespace {
 
 using nlohmann::json;
-using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::StartsWith;
@@ -71,13 +70,13 @@ class CliTest : public testing::Test {
     });
     done.get_future().wait();
   }
-  void Answer(const char* command, json result) {
+  void Answer(const char* command, const json& result) {
     Register(command, [this, result](const json& args, const ControlReply& reply) {
       asked_ = args;
       reply.Ok(result);
     });
   }
-  void Refuse(const char* command, Status status) {
+  void Refuse(const char* command, const Status& status) {
     Register(command, [this, status](const json& args, const ControlReply& reply) {
       asked_ = args;
       reply.Fail(status);
@@ -88,7 +87,7 @@ class CliTest : public testing::Test {
     return RunFlyover(arguments);
   }
   std::string WriteFile(const std::string& name, const std::string& text) const {
-    const std::string path = directory_ + "/" + name;
+    std::string path = directory_ + "/" + name;
     std::ofstream(path, std::ios::binary) << text;
     return path;
   }
@@ -319,7 +318,8 @@ TEST_F(CliTest, CheckAndBenchRunTheirPrograms) {
 }
 
 TEST(CliPrograms, MissingOneIsNamed) {
-  const std::string path = std::getenv("PATH");
+  const char* before = std::getenv("PATH");
+  const std::string path = before == nullptr ? "" : before;
   setenv("PATH", "relative:/nonexistent", 1);
   const Outcome outcome = RunFlyover({"bench"});
   setenv("PATH", path.c_str(), 1);
