@@ -107,9 +107,9 @@ SchemaKey DataplaneKey() {
           {.name = "idle",
            .schema = Enum({"adaptive", "poll"}),
            .fallback = "adaptive",
-           .help =
-               "adaptive: a lcore sleeps in short naps after one second without packets. poll: it "
-               "never sleeps, for the lowest latency"},
+           .help = "adaptive: after one second without packets a lcore sleeps until one comes. "
+                   "poll: it "
+                   "never sleeps, for the lowest latency"},
           {.name = "burst",
            .schema = Unsigned(1, 64, "packets"),
            .fallback = "64",

@@ -9,6 +9,9 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <vector>
+
+#include "common/dpdk/packet_sockets.h"
 
 namespace flyover {
 namespace {
@@ -51,6 +54,14 @@ MacAddress MacFromName(const std::string& name) {
   return mac;
 }
 
+// Asking a device that has none would print errors of DPDK.
+bool MayHaveRxInterrupts(const std::string& device) {
+  if (IsPciDevice(device)) return true;
+  const std::string name = NameOf(device);
+  return name.starts_with("net_tap") || name.starts_with("net_memif") ||
+         name.starts_with("net_virtio_user");
+}
+
 uint16_t MaxFrameOverhead(const rte_eth_dev_info& info) {
   const uint32_t overhead = info.max_rx_pktlen > info.max_mtu && info.max_mtu != UINT16_MAX
                                 ? info.max_rx_pktlen - info.max_mtu
@@ -77,6 +88,8 @@ Port::Port(Port&& other) noexcept
       rx_queues_(other.rx_queues_),
       tx_queues_(other.tx_queues_),
       numa_node_(other.numa_node_),
+      if_index_(other.if_index_),
+      rx_interrupts_(other.rx_interrupts_),
       driver_(std::move(other.driver_)),
       mac_(other.mac_) {}
 
@@ -113,6 +126,7 @@ Status Port::Configure(const PortOptions& options) {
     return DpdkStatus("asking the device", error);
   }
   driver_ = info.driver_name;
+  if_index_ = info.if_index;
   numa_node_ = static_cast<unsigned>(std::max(rte_eth_dev_socket_id(id_), 0));
   rx_queues_ = std::min<unsigned>(options.rx_queues, info.max_rx_queues);
   tx_queues_ = std::min<unsigned>(options.tx_queues, info.max_tx_queues);
@@ -134,12 +148,22 @@ Status Port::Configure(const PortOptions& options) {
   }
   conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
   conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-  if (const int error = rte_eth_dev_configure(id_, static_cast<uint16_t>(rx_queues_),
-                                              static_cast<uint16_t>(tx_queues_), &conf);
-      error != 0) {
+  rx_interrupts_ = options.rx_interrupts && MayHaveRxInterrupts(options.device);
+  conf.intr_conf.rxq = rx_interrupts_ ? 1 : 0;
+  const auto configure = [&] {
+    return rte_eth_dev_configure(id_, static_cast<uint16_t>(rx_queues_),
+                                 static_cast<uint16_t>(tx_queues_), &conf);
+  };
+  int configured = configure();
+  if (configured != 0 && rx_interrupts_) {
+    rx_interrupts_ = false;
+    conf.intr_conf.rxq = 0;
+    configured = configure();
+  }
+  if (configured != 0) {
     return DpdkStatus("configuring " + std::to_string(rx_queues_) + " receive and " +
                           std::to_string(tx_queues_) + " transmit queues",
-                      error);
+                      configured);
   }
   uint16_t rx_descriptors = kRxDescriptors, tx_descriptors = kTxDescriptors;
   rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_descriptors, &tx_descriptors);
@@ -186,6 +210,14 @@ Status Port::Start() {
 }
 
 void Port::Stop() { rte_eth_dev_stop(id_); }
+
+RxEvent Port::rx_event(unsigned queue) const {
+  if (rx_interrupts_) return {.interrupt = true};
+  if (driver_ != "net_af_packet" || if_index_ == 0) return {};
+  const std::vector<int> sockets = PacketSocketsOn(if_index_);
+  if (queue >= sockets.size()) return {};
+  return {.socket = sockets[queue]};
+}
 
 LinkState Port::link() const {
   rte_eth_link link{};

@@ -22,7 +22,14 @@ struct PortOptions {
   unsigned tx_queues = 1;
   std::optional<MacAddress> mac;
   bool promiscuous = false;
+  bool rx_interrupts = false;  // asked for; not every device has them
   rte_mempool* pool = nullptr;
+};
+
+// How a receive queue tells a sleeping lcore that it has a packet. Neither: it cannot.
+struct RxEvent {
+  int socket = -1;         // readable while there is one; the driver's own: only poll it
+  bool interrupt = false;  // by rte_eth_dev_rx_intr_ctl_q and rte_eth_dev_rx_intr_enable
 };
 
 struct PortCounters {
@@ -60,6 +67,9 @@ class Port {
   const MacAddress& mac() const { return mac_; }
   unsigned numa_node() const { return numa_node_; }
 
+  // REQUIRES: started.
+  RxEvent rx_event(unsigned queue) const;
+
   LinkState link() const;
   PortCounters counters() const;
   // Where a device cannot set its MTU, larger packets are still dropped by the path; only a device
@@ -76,6 +86,8 @@ class Port {
   unsigned rx_queues_ = 0;
   unsigned tx_queues_ = 0;
   unsigned numa_node_ = 0;
+  unsigned if_index_ = 0;  // of the kernel's interface below the device, 0: none
+  bool rx_interrupts_ = false;
   std::string driver_;
   MacAddress mac_;
 };

@@ -47,8 +47,9 @@ class ExceptionThread::FrameReader {
   explicit FrameReader(rte_mempool* pool) : pool_(pool) {
     room_ = rte_pktmbuf_data_room_size(pool) - size_t{RTE_PKTMBUF_HEADROOM};
     // One byte more than is wanted tells a frame that was cut.
-    ready_.resize(std::min<size_t>((kMaxFrame + room_) / room_, kMaxReadSegments));
-    iov_.resize(ready_.size());
+    ready_.resize(std::min<size_t>((kMaxFrame + room_) / room_, kMaxReadSegments - 1));
+    iov_.resize(1 + ready_.size());
+    iov_[0] = {&kernel_header_, sizeof(kernel_header_)};
     empty_ = ready_.size();
   }
   ~FrameReader() {
@@ -64,7 +65,7 @@ class ExceptionThread::FrameReader {
       if (m == nullptr) return false;
       --empty_;
       ready_[empty_] = m;
-      iov_[empty_] = {rte_pktmbuf_mtod(m, void*), room_};
+      iov_[1 + empty_] = {rte_pktmbuf_mtod(m, void*), room_};
     }
     return true;
   }
@@ -72,11 +73,12 @@ class ExceptionThread::FrameReader {
   // The next frame, null when there is none; `error` is then errno. REQUIRES: Refill() was true.
   rte_mbuf* Read(int fd, int& error) {
     const ssize_t n = readv(fd, iov_.data(), static_cast<int>(iov_.size()));
-    if (n <= 0) {
-      error = n == 0 ? EBADFD : errno;
+    if (n <= static_cast<ssize_t>(sizeof(kernel_header_))) {
+      error = n < 0 ? errno : EBADFD;
       return nullptr;
     }
-    auto left = static_cast<size_t>(n);
+    // Nothing stands in the kernel's header: no offload was offered to it (TUNSETOFFLOAD).
+    auto left = static_cast<size_t>(n) - sizeof(kernel_header_);
     rte_mbuf* const head = ready_[0];
     rte_mbuf* last = nullptr;
     uint16_t segments = 0;
@@ -89,13 +91,14 @@ class ExceptionThread::FrameReader {
       left -= length;
       ++segments;
     }
-    head->pkt_len = static_cast<uint32_t>(n);
+    head->pkt_len = static_cast<uint32_t>(static_cast<size_t>(n) - sizeof(kernel_header_));
     head->nb_segs = segments;
     return head;
   }
 
  private:
   rte_mempool* pool_;
+  TapHeader kernel_header_;
   size_t room_ = 0;   // bytes a buffer takes
   size_t empty_ = 0;  // of ready_, at its front
   std::vector<rte_mbuf*> ready_;
@@ -210,45 +213,80 @@ bool ExceptionThread::PollPunts() {
     std::array<rte_mbuf*, kBurst> burst;
     const unsigned n =
         rte_ring_dequeue_burst(lcore.punt, reinterpret_cast<void**>(burst.data()), kBurst, nullptr);
-    for (unsigned i = 0; i < n; ++i) WriteFrame(burst[i]);
+    WriteFrames({burst.data(), n});
     rte_pktmbuf_free_bulk(burst.data(), n);
     any = any || n != 0;
   }
   return any;
 }
 
-void ExceptionThread::WriteFrame(rte_mbuf* m) {
-  const SourceId source = SourceOf(m);
-  SourceLedger& books = ledger_[source];
-  ++books.taken_over;
-  // Only what came in by a port has a TAP to go to.
-  const unsigned port = source.value();
-  const bool has_tap = port < kMaxPorts && taps_[port].queue.valid();
-  ssize_t written = -1;
-  if (has_tap) {
-    const int fd = taps_[port].queue.get();
-    if (m->nb_segs == 1) {
-      written = write(fd, rte_pktmbuf_mtod(m, const void*), m->data_len);
-    } else if (m->nb_segs <= kMaxWriteSegments) {
-      std::array<iovec, kMaxWriteSegments> iov;
-      int count = 0;
-      for (const rte_mbuf* s = m; s != nullptr; s = s->next) {
-        iov[static_cast<unsigned>(count++)] = {rte_pktmbuf_mtod(s, void*), s->data_len};
-      }
-      written = writev(fd, iov.data(), count);
-    } else if (m->pkt_len <= flat_.size()) {
-      const void* const data = rte_pktmbuf_read(m, 0, m->pkt_len, flat_.data());
-      written = write(fd, data, m->pkt_len);
+void ExceptionThread::WriteFrames(std::span<rte_mbuf* const> frames) {
+  while (!frames.empty()) {
+    size_t n = 0;
+    merger_.Clear();
+    while (n < frames.size() && SourceOf(frames[n]) == SourceOf(frames[0]) &&
+           merger_.Add(frames[n])) {
+      ++n;
     }
+    if (n > 1) {
+      WriteMerged(frames.first(n));
+    } else {
+      n = 1;
+      WriteFrame(frames[0]);
+    }
+    frames = frames.subspan(n);
   }
-  if (written == static_cast<ssize_t>(m->pkt_len)) {
-    ++books.punted;
-    Add(counters_[port].to_kernel_packets, 1);
-    Add(counters_[port].to_kernel_bytes, m->pkt_len);
-    return;
+}
+
+int ExceptionThread::QueueFor(const rte_mbuf* m) const {
+  // Only what came in by a port has a TAP to go to.
+  const unsigned port = SourceOf(m).value();
+  return port < kMaxPorts ? taps_[port].queue.get() : -1;
+}
+
+void ExceptionThread::WriteMerged(std::span<rte_mbuf* const> frames) {
+  const std::span<const iovec> iov = merger_.Frame();
+  size_t length = 0;
+  for (const iovec& part : iov) length += part.iov_len;
+  const ssize_t written = writev(QueueFor(frames[0]), iov.data(), static_cast<int>(iov.size()));
+  Account(frames, written == static_cast<ssize_t>(length));
+}
+
+void ExceptionThread::WriteFrame(rte_mbuf* m) {
+  static TapHeader nothing_to_do;
+  std::array<iovec, kMaxWriteSegments + 1> iov;
+  iov[0] = {&nothing_to_do, sizeof(nothing_to_do)};
+  int count = 1;
+  if (m->nb_segs <= kMaxWriteSegments) {
+    for (const rte_mbuf* s = m; s != nullptr; s = s->next) {
+      iov[static_cast<unsigned>(count++)] = {rte_pktmbuf_mtod(s, void*), s->data_len};
+    }
+  } else if (m->pkt_len <= flat_.size()) {
+    const void* const data = rte_pktmbuf_read(m, 0, m->pkt_len, flat_.data());
+    iov[static_cast<unsigned>(count++)] = {const_cast<void*>(data), m->pkt_len};
+  } else {
+    return Account({&m, 1}, false);
   }
-  ++books.drops[static_cast<size_t>(DropReason::kTapWriteFailed)];
-  if (port < kMaxPorts) Add(counters_[port].to_kernel_errors, 1);
+  const ssize_t written = writev(QueueFor(m), iov.data(), count);
+  Account({&m, 1}, written == static_cast<ssize_t>(sizeof(nothing_to_do) + m->pkt_len));
+}
+
+void ExceptionThread::Account(std::span<rte_mbuf* const> frames, bool written) {
+  const SourceId source = SourceOf(frames[0]);
+  SourceLedger& books = ledger_[source];
+  books.taken_over += frames.size();
+  if (written) {
+    books.punted += frames.size();
+  } else {
+    books.drops[static_cast<size_t>(DropReason::kTapWriteFailed)] += frames.size();
+  }
+  if (source.value() >= kMaxPorts) return;
+  TapCounters& counters = counters_[source.value()];
+  if (!written) return Add(counters.to_kernel_errors, frames.size());
+  uint64_t bytes = 0;
+  for (const rte_mbuf* const m : frames) bytes += m->pkt_len;
+  Add(counters.to_kernel_packets, frames.size());
+  Add(counters.to_kernel_bytes, bytes);
 }
 
 bool ExceptionThread::PollTaps(int64_t wait_ns) {
@@ -304,6 +342,7 @@ bool ExceptionThread::ReadTap(unsigned port) {
   const unsigned taken =
       rte_ring_enqueue_burst(options_.lcores[tap.lcore].from_kernel,
                              reinterpret_cast<void* const*>(burst.data()), count, nullptr);
+  if (taken != 0) options_.lcores[tap.lcore].wakeup->Wake();
   books.handed_over += taken;
   books.drops[static_cast<size_t>(DropReason::kTapRingFull)] += count - taken;
   dropped += count - taken;

@@ -1,8 +1,8 @@
 // The exception thread carries frames between the lcores and the kernel's TAPs.
 //
-//   punt:   lcore -> punt ring -> written to the TAP of the port the frame came in by
-//   kernel: read from the TAP of a port -> ring of the port's lcore -> leaves by that port
-//   unchanged
+//   punt:   lcore -> punt ring -> written to the TAP of the port the frame came in by; segments of
+//   a TCP stream that arrive together are written as one (segment_merger.h) kernel: read from the
+//   TAP of a port -> ring of the port's lcore -> leaves by that port unchanged
 //
 // Rings are single-producer single-consumer and carry rte_mbuf*. A frame of the kernel has
 // mbuf.port = TapSource(port) (its source, for the ledger) and mbuf.hash.usr = the port's index
@@ -28,6 +28,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -35,6 +36,8 @@
 #include "common/base/strong_id.h"
 #include "common/datapath/ledger.h"
 #include "common/datapath/ledger_snapshot.h"
+#include "common/datapath/wakeup.h"
+#include "common/tap/segment_merger.h"
 #include "common/tap/unique_fd.h"
 
 namespace flyover {
@@ -52,6 +55,7 @@ struct TapCounters {
 struct ExceptionLcore {
   rte_ring* punt = nullptr;         // lcore -> exception thread
   rte_ring* from_kernel = nullptr;  // exception thread -> lcore
+  Wakeup* wakeup = nullptr;         // of the lcore
 };
 
 struct ExceptionTap {
@@ -98,7 +102,13 @@ class ExceptionThread {
 
   void Run();
   bool PollPunts();
+  void WriteFrames(std::span<rte_mbuf* const> frames);
   void WriteFrame(rte_mbuf* m);
+  // Those that the merger holds.
+  void WriteMerged(std::span<rte_mbuf* const> frames);
+  int QueueFor(const rte_mbuf* m) const;
+  // Of frames with one source: takes them over and enters how their write ended.
+  void Account(std::span<rte_mbuf* const> frames, bool written);
   bool PollTaps(int64_t wait_ns);
   bool ReadTap(unsigned port);  // false: nothing could be read
   void TakeReplacements();
@@ -110,6 +120,7 @@ class ExceptionThread {
   std::array<TapCounters, kMaxPorts> counters_;
   UniqueFd epoll_;
   std::unique_ptr<FrameReader> reader_;
+  SegmentMerger merger_;
   std::vector<uint8_t> flat_;  // for a frame of too many segments
   Ledger ledger_;
   HeldCounts held_{};  // always zero: nothing is kept between rounds

@@ -1,4 +1,5 @@
-// The thread on real rings and mbufs; datagram sockets stand in for TAPs: one write, one frame.
+// The thread on real rings and mbufs; datagram sockets stand in for TAPs: one write, one frame,
+// with the kernel's header in front.
 #include "common/tap/exception_thread.h"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "common/datapath/stage_context.h"
+#include "common/testing/packet_builder.h"
 
 // Buffers change hands through the mempool's ring, inside a library that TSan does not see.
 extern "C" const char* __tsan_default_suppressions() {  // NOLINT(bugprone-reserved-identifier)
@@ -62,7 +64,7 @@ class ExceptionThreadTest : public testing::Test {
     ASSERT_NE(pool_, nullptr);
     for (unsigned i = 0; i < 2; ++i) {
       const std::string name = tag + "_" + std::to_string(i);
-      lcores_.push_back({Ring("punt" + name), Ring("kernel" + name)});
+      lcores_.push_back({Ring("punt" + name), Ring("kernel" + name), &wakeups_[i]});
     }
     std::vector<ExceptionTap> taps;
     taps.push_back({kWan, NewTap(wan_), LcoreIndex(0)});
@@ -116,14 +118,20 @@ class ExceptionThreadTest : public testing::Test {
   }
   void Punt(unsigned lcore, rte_mbuf* m) { ASSERT_EQ(rte_ring_enqueue(lcores_[lcore].punt, m), 0); }
 
-  // The next frame the kernel's end gets.
-  static std::string Received(const UniqueFd& kernel) {
+  static ssize_t Send(const UniqueFd& kernel, const std::string& frame) {
+    const std::string bytes = std::string(sizeof(TapHeader), '\0') + frame;
+    const ssize_t n = write(kernel.get(), bytes.data(), bytes.size());
+    return n < 0 ? n : n - static_cast<ssize_t>(sizeof(TapHeader));
+  }
+  // The next frame the kernel's end gets, and what the header in front of it said.
+  static std::string Received(const UniqueFd& kernel, TapHeader* header = nullptr) {
     pollfd wait{kernel.get(), POLLIN, 0};
     if (poll(&wait, 1, 5000) != 1) return "(nothing)";
     std::string bytes(65536, '\0');
     const ssize_t n = read(kernel.get(), bytes.data(), bytes.size());
-    bytes.resize(n < 0 ? 0 : static_cast<size_t>(n));
-    return bytes;
+    if (n < static_cast<ssize_t>(sizeof(TapHeader))) return "(no header)";
+    if (header != nullptr) std::memcpy(header, bytes.data(), sizeof(*header));
+    return bytes.substr(sizeof(TapHeader), static_cast<size_t>(n) - sizeof(TapHeader));
   }
   // The next packet for the lcore, null when none comes.
   rte_mbuf* FromKernel(unsigned lcore) {
@@ -144,6 +152,7 @@ class ExceptionThreadTest : public testing::Test {
   }
 
   rte_mempool* pool_ = nullptr;
+  std::array<Wakeup, 2> wakeups_;
   std::vector<ExceptionLcore> lcores_;
   UniqueFd wan_;  // the kernel's ends
   UniqueFd lan_;
@@ -170,6 +179,51 @@ TEST_F(ExceptionThreadTest, SegmentsAreJoined) {
   EXPECT_EQ(Received(wan_), Pattern(130));
 }
 
+TEST_F(ExceptionThreadTest, SegmentsOfAStreamAreWrittenAsOneInOrder) {
+  const auto segment = [](uint32_t offset) {
+    const test::Bytes frame = test::Eth{} / test::Ip4{.src = "10.0.0.1", .dst = "10.0.0.2"} /
+                              test::Tcp{.dport = 22, .seq = offset, .flags = 0x10} /
+                              test::Payload(100);
+    return std::string(frame.begin(), frame.end());
+  };
+  // One enqueue: the thread sees all of them or none.
+  std::vector<void*> burst = {
+      Packet(PortSource(kLan), Pattern(60), 512), Packet(PortSource(kLan), segment(0), 512),
+      Packet(PortSource(kLan), segment(100), 512), Packet(PortSource(kWan), segment(200), 512),
+      Packet(PortSource(kLan), segment(200), 512)};
+  ASSERT_EQ(rte_ring_enqueue_bulk(lcores_[0].punt, burst.data(), 5, nullptr), 5u);
+  TapHeader header;
+  EXPECT_EQ(Received(lan_, &header), Pattern(60));
+  EXPECT_EQ(header.gso_type, kTapOneFrame);
+  EXPECT_EQ(Received(lan_, &header).size(), segment(0).size() + 100);
+  EXPECT_EQ(header.segment_size, 100);
+  EXPECT_EQ(Received(lan_, &header), segment(200));
+  EXPECT_EQ(header.gso_type, kTapOneFrame);
+  EXPECT_EQ(Received(wan_), segment(200));
+  thread_->Stop();
+  EXPECT_EQ(thread_->ledger()[PortSource(kLan)].punted, 4u);
+  EXPECT_EQ(thread_->counters(kLan).to_kernel_packets, 4u);
+  EXPECT_EQ(thread_->counters(kLan).to_kernel_bytes, 60 + 3 * segment(0).size());
+}
+
+TEST_F(ExceptionThreadTest, SleepingLcoreIsWoken) {
+  wakeups_[1].Announce();
+  ASSERT_EQ(Send(lan_, "wake up"), 7);
+  pollfd wait{wakeups_[1].fd(), POLLIN, 0};
+  EXPECT_EQ(poll(&wait, 1, 5000), 1);
+  wakeups_[1].Awake();
+  EXPECT_EQ(poll(&wait, 1, 0), 0);
+  rte_mbuf* m = FromKernel(1);
+  ASSERT_NE(m, nullptr);
+  rte_pktmbuf_free(m);
+  // Nobody who is awake is disturbed.
+  ASSERT_EQ(Send(lan_, "no need"), 7);
+  m = FromKernel(1);
+  ASSERT_NE(m, nullptr);
+  rte_pktmbuf_free(m);
+  EXPECT_EQ(poll(&wait, 1, 0), 0);
+}
+
 TEST_F(ExceptionThreadTest, WriteThatFailsIsCounted) {
   lan_.Reset();
   Punt(0, Packet(PortSource(kLan), Pattern(60), 512));
@@ -191,7 +245,7 @@ TEST_F(ExceptionThreadTest, WriteThatFailsIsCounted) {
 
 TEST_F(ExceptionThreadTest, FrameOfTheKernelGoesToThePortsLcore) {
   for (const size_t size : {60, 1500, 9234}) {
-    ASSERT_EQ(write(lan_.get(), Pattern(size).data(), size), static_cast<ssize_t>(size));
+    ASSERT_EQ(Send(lan_, Pattern(size)), static_cast<ssize_t>(size));
     rte_mbuf* const m = FromKernel(1);
     ASSERT_NE(m, nullptr) << size;
     EXPECT_EQ(rte_mbuf_check(m, 1, nullptr), 0) << size;
@@ -209,7 +263,7 @@ TEST_F(ExceptionThreadTest, FrameOfTheKernelGoesToThePortsLcore) {
 
 TEST_F(ExceptionThreadTest, FrameLongerThanAnyPortIsDropped) {
   const std::string frame = Pattern(9235);
-  ASSERT_EQ(write(lan_.get(), frame.data(), frame.size()), 9235);
+  ASSERT_EQ(Send(lan_, frame), 9235);
   ASSERT_TRUE(Await([&] { return thread_->counters(kLan).from_kernel_dropped == 1; }));
   thread_->Stop();
   const SourceLedger& books = thread_->ledger()[TapSource(kLan)];
@@ -221,7 +275,7 @@ TEST_F(ExceptionThreadTest, FrameLongerThanAnyPortIsDropped) {
 TEST_F(ExceptionThreadTest, FullRingDropsAndBooksBalance) {
   constexpr uint64_t kFrames = 40;  // the ring takes 31
   for (uint64_t i = 0; i < kFrames; ++i) {
-    ASSERT_TRUE(Await([&] { return write(wan_.get(), "frame of the kernel", 19) == 19; }));
+    ASSERT_TRUE(Await([&] { return Send(wan_, "frame of the kernel") == 19; }));
   }
   ASSERT_TRUE(Await([&] { return thread_->counters(kWan).from_kernel_packets == kFrames; }));
   thread_->Stop();
@@ -237,7 +291,7 @@ TEST_F(ExceptionThreadTest, FullRingDropsAndBooksBalance) {
 TEST_F(ExceptionThreadTest, WithoutMemoryFramesWaitInTheKernel) {
   std::vector<rte_mbuf*> hoard;
   while (rte_mbuf* const m = rte_pktmbuf_alloc(pool_)) hoard.push_back(m);
-  for (int i = 0; i < 30; ++i) ASSERT_EQ(write(wan_.get(), Pattern(1024).data(), 1024), 1024);
+  for (int i = 0; i < 30; ++i) ASSERT_EQ(Send(wan_, Pattern(1024)), 1024);
   ASSERT_TRUE(Await([&] { return thread_->starved() > 0; }));
   rte_pktmbuf_free_bulk(hoard.data(), static_cast<unsigned>(hoard.size()));
   for (int i = 0; i < 30; ++i) {
@@ -252,7 +306,7 @@ TEST_F(ExceptionThreadTest, ReplacedTapTakesOver) {
   UniqueFd old_kernel = std::move(lan_);
   thread_->ReplaceTap(kLan, NewTap(lan_));
   old_kernel.Reset();
-  ASSERT_EQ(write(lan_.get(), "new", 3), 3);
+  ASSERT_EQ(Send(lan_, "new"), 3);
   rte_mbuf* const m = FromKernel(1);
   ASSERT_NE(m, nullptr);
   EXPECT_EQ(Bytes(m), "new");

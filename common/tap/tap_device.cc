@@ -13,12 +13,14 @@
 #include <cstring>
 
 #include "common/namespace/namespace.h"
+#include "common/tap/tap_header.h"
 
 namespace flyover {
 namespace {
 
 constexpr char kTunPath[] = "/dev/net/tun";
-constexpr short kTapFlags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE;
+constexpr short kTapFlags = IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE | IFF_VNET_HDR;
+constexpr int kKernelHeader = sizeof(TapHeader);
 
 ifreq RequestFor(const std::string& name) {
   ifreq request{};
@@ -68,7 +70,10 @@ Result<UniqueFd> OpenQueue(const std::string& name) {
   if (!fd.valid()) return OpenError(errno);
   ifreq request = RequestFor(name);
   request.ifr_flags = kTapFlags;
-  if (ioctl(fd.get(), TUNSETIFF, &request) != 0) return AttachError(name, errno);
+  if (ioctl(fd.get(), TUNSETIFF, &request) != 0 ||
+      ioctl(fd.get(), TUNSETVNETHDRSZ, &kKernelHeader) != 0) {
+    return AttachError(name, errno);
+  }
   return fd;
 }
 

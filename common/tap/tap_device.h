@@ -4,8 +4,9 @@
 // routes and neighbours. Carrier stays only while some queue is attached or detached-but-open: that
 // is what the holder is for (tap_holder_client.h).
 //
-// Frames are read and written without any header in front (IFF_NO_PI, no IFF_VNET_HDR): the kernel
-// hands over whole frames with complete checksums and wants the same.
+// In front of each frame stands a TapHeader (IFF_VNET_HDR). Flyover writes large frames
+// with it (segment_merger.h); the kernel is offered nothing, so what it sends are whole frames of
+// at most the MTU, with complete checksums, and a header of zeros.
 #pragma once
 
 #include <cstdint>

@@ -15,6 +15,7 @@
 #include "common/namespace/scoped_namespace.h"
 #include "common/net/checksum.h"
 #include "common/tap/tap_device.h"
+#include "common/tap/tap_header.h"
 #include "common/tap/tap_holder_client.h"
 #include "common/tap/tap_sysctls.h"
 
@@ -164,9 +165,12 @@ bool ForwardedBeforeMarker(const UniqueFd& queue) {
     pollfd p{queue.get(), POLLIN, 0};
     EXPECT_EQ(poll(&p, 1, 5000), 1) << "the marker did not come";
     if (p.revents == 0) return forwarded;
-    uint8_t frame[2048];
-    const ssize_t n = read(queue.get(), frame, sizeof(frame));
-    if (n < 42 || frame[12] != 0x08 || frame[13] != 0x00 || frame[23] != kProtoUdp) continue;
+    uint8_t bytes[2048];
+    const uint8_t* const frame = bytes + sizeof(TapHeader);
+    const ssize_t n = read(queue.get(), bytes, sizeof(bytes));
+    if (n < 42 + static_cast<ssize_t>(sizeof(TapHeader)) || frame[12] != 0x08 ||
+        frame[13] != 0x00 || frame[23] != kProtoUdp)
+      continue;
     const uint16_t port = LoadBe16(frame + 36);
     if (port == 4000) forwarded = true;
     if (port == 4001) return forwarded;
@@ -186,7 +190,8 @@ TEST_F(TapLabTest, KernelForwardsNothingWithIpForwardOnOrOff) {
   const UniqueFd in_queue = in.TakeQueue();
   const UniqueFd out_queue = out.TakeQueue();
   const auto forwards = [&] {
-    const std::vector<uint8_t> frame = TransitFrame();
+    std::vector<uint8_t> frame = TransitFrame();
+    frame.insert(frame.begin(), sizeof(TapHeader), 0);
     EXPECT_EQ(write(in_queue.get(), frame.data(), frame.size()),
               static_cast<ssize_t>(frame.size()));
     SendMarker("10.2.0.2");

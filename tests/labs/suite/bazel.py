@@ -41,20 +41,27 @@ def info(key):
                           check=True).stdout.strip()
 
 
-def test(results, part, options):
-    """All tests of the repository with `options`; each variant has output directories of its own, so that they do not
-    rebuild each other's files."""
+def query(expression):
+    startup = os.environ.get("FLYOVER_BAZEL_STARTUP", "").split()
+    return subprocess.run(["bazel", *startup, "query", expression], cwd=paths.REPOSITORY, capture_output=True, text=True,
+                          check=True).stdout.split()
+
+
+def test(results, part, options, targets=("//...",)):
+    """Tests with `options`; each variant has output directories of its own, so that they do not rebuild each other's
+    files."""
     if options:
         options = [*options, "--build_tests_only", f"--platform_suffix={part}",
                    "--experimental_convenience_symlinks=ignore"]
     with tempfile.NamedTemporaryFile(suffix=".json") as events:
-        code = _run(_command("test", *_PROGRESS, "--keep_going", f"--build_event_json_file={events.name}", *options, "//..."))
+        code = _run(_command("test", *_PROGRESS, "--keep_going", f"--build_event_json_file={events.name}", *options,
+                             *targets))
         outcomes = list(_outcomes(events.name))
     for target, good, xml in outcomes:
         _count(results, part, target, good, xml)
     # 3: some test failed, which has been counted. 4: there were no tests. Others: the build did not finish.
     if code not in (0, 3) or not outcomes:
-        results.add(f"{part}: bazel test //... (exit code {code}, {len(outcomes)} tests ran)", False)
+        results.add(f"{part}: bazel test (exit code {code}, {len(outcomes)} tests ran)", False)
     else:
         print(f"{part}: {len(outcomes)} test targets", flush=True)
 

@@ -44,7 +44,8 @@ std::optional<StartError> KernelSide::Start(const Document& document,
   }
   ExceptionThread::Options options;
   for (unsigned l = 0; l < dataplane_.lcore_count(); ++l) {
-    options.lcores.push_back({dataplane_.punt_ring(l), dataplane_.from_tap_ring(l)});
+    options.lcores.push_back(
+        {dataplane_.punt_ring(l), dataplane_.from_tap_ring(l), &dataplane_.lcore(l).wakeup()});
   }
   options.pool = dataplane_.pool();
   exception_ = std::make_unique<ExceptionThread>(std::move(options), std::move(taps));

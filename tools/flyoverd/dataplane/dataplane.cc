@@ -115,7 +115,7 @@ Status Dataplane::CreateLcores() {
   for (unsigned from = 0; from < n; ++from) {
     for (unsigned to = 0; to < n; ++to) {
       if (from == to) continue;
-      lcores_[from]->SetSpreadRing(to, frames_[from][to]);
+      lcores_[from]->SetSpreadRing(to, frames_[from][to], lcores_[to]->wakeup());
       lcores_[to]->AddFrameRing(frames_[from][to]);
       lcores_[to]->AddEgressRing(egress_[from][to]);
     }
@@ -128,6 +128,7 @@ Status Dataplane::AddPort(PortIndex index, PortOptions options, std::optional<un
   options.rx_queues = rx_queues.value_or(n);
   options.tx_queues = n;
   options.pool = pool_;
+  options.rx_interrupts = options_.adaptive_idle;
   Result<Port> opened = Port::Open(options);
   if (!opened.ok()) return opened.status();
   auto port = std::make_unique<Port>(std::move(*opened));
@@ -148,7 +149,7 @@ Status Dataplane::AddPort(PortIndex index, PortOptions options, std::optional<un
       lcores_[l]->tx().UseQueue(index, port->dpdk_id(), static_cast<uint16_t>(k));
     } else {
       const unsigned owner = (next_lcore_ + k % port->tx_queues()) % n;
-      lcores_[l]->tx().UseRing(index, egress_[l][owner]);
+      lcores_[l]->tx().UseRing(index, egress_[l][owner], lcores_[owner]->wakeup());
     }
   }
   egress_lcore_[index.value()] = next_lcore_;
@@ -163,6 +164,8 @@ Status Dataplane::Launch() {
     if (Status status = port->Start(); !status.ok()) return status;
   }
   for (unsigned l = 0; l < lcore_count(); ++l) {
+    lcores_[l]->UseRxEvents(
+        [this](const Lcore::RxQueue& queue) { return port(queue.port)->rx_event(queue.queue); });
     if (rte_eal_remote_launch(RunLcore, lcores_[l].get(), l + 1) != 0) {
       return Status(StatusCode::kInternal, "lcore " + std::to_string(l) + " did not start");
     }
@@ -212,6 +215,7 @@ bool Dataplane::Announce(PortIndex port, const uint8_t* frame, uint16_t length) 
     return false;
   }
   ++ledger.handed_over;
+  lcores_[EgressLcore(port)]->wakeup().Wake();
   return true;
 }
 

@@ -4,16 +4,11 @@
 #include <rte_ethdev.h>
 #include <sys/prctl.h>
 
-#include <ctime>
-
 #include "tools/flyoverd/path/frame_hash.h"
 
 namespace flyover {
 namespace {
 
-// An idle lcore polls this often. Shorter costs more of the core than `adaptive` may use, longer
-// makes the first packet wait too long.
-constexpr long kIdleSleepNanoseconds = 350'000;
 // How long without packets until an lcore counts as idle.
 constexpr uint64_t kIdleAfterSeconds = 1;
 constexpr uint64_t kHoldSweepsPerSecond = 10;
@@ -96,6 +91,8 @@ unsigned Lcore::PollDevices() {
 // Keeps what belongs to this lcore in `own` (packed to the front) and hands the rest to its owners.
 void Lcore::Spread(rte_mbuf** packets, uint16_t count, Burst& own) {
   uint16_t kept = 0;
+  uint64_t handed_to = 0;  // bit n: lcore n
+  static_assert(kMaxLcores <= 64);
   for (uint16_t i = 0; i < count; ++i) {
     rte_mbuf* const m = packets[i];
     const uint32_t owner = ReduceHash(FrameHash(options_.spread_key, m), options_.lcore_count);
@@ -104,13 +101,17 @@ void Lcore::Spread(rte_mbuf** packets, uint16_t count, Burst& own) {
       continue;
     }
     const SourceId source = SourceOf(m);
-    if (rte_ring_sp_enqueue(spread_rings_[owner], m) == 0) {
+    if (rte_ring_sp_enqueue(spread_rings_[owner].ring, m) == 0) {
       ++ctx_.ledger()[source].handed_over;
+      handed_to |= uint64_t{1} << owner;
     } else {
       ctx_.Drop(m, DropReason::kHandoffFull);
     }
   }
   own.size = kept;
+  for (; handed_to != 0; handed_to &= handed_to - 1) {
+    spread_rings_[static_cast<unsigned>(__builtin_ctzll(handed_to))].owner->Wake();
+  }
 }
 
 unsigned Lcore::PollRings() {
@@ -183,9 +184,12 @@ void Lcore::SleepIfIdle(bool moved) {
     return;
   }
   sleeping_.store(true, std::memory_order_relaxed);
-  reader_->Offline();
-  const timespec pause{.tv_sec = 0, .tv_nsec = kIdleSleepNanoseconds};
-  nanosleep(&pause, nullptr);
+  // A last look, now that everybody knows that this lcore sleeps.
+  idle_.Sleep([this] {
+    if (RunOnce() || state_.load(std::memory_order_acquire) == State::kStopped) return true;
+    reader_->Offline();
+    return false;
+  });
   reader_->Online();
   stats_.sleeps.Add(1);
 }

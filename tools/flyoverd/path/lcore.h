@@ -18,6 +18,7 @@
 #include "common/rcu/qsbr_domain.h"
 #include "lb/datapath/lb_lcore.h"
 #include "router/datapath/router_lcore.h"
+#include "tools/flyoverd/path/idle_wait.h"
 #include "tools/flyoverd/path/path.h"
 #include "tools/flyoverd/path/tx_buffers.h"
 
@@ -79,7 +80,14 @@ class Lcore {
   // thread, and lcores without a queue.
   void AddEgressRing(rte_ring* ring) { egress_rings_.push_back(ring); }
   // Where frames go whose flows live on lcore `owner` (single producer: this lcore).
-  void SetSpreadRing(unsigned owner, rte_ring* ring) { spread_rings_[owner] = ring; }
+  void SetSpreadRing(unsigned owner, rte_ring* ring, Wakeup& wakeup) {
+    spread_rings_[owner] = {ring, &wakeup};
+  }
+  // `event(queue)` tells how the queue can wake a sleeper. With started devices.
+  template <typename EventOf>
+  void UseRxEvents(EventOf event) {
+    for (const RxQueue& q : rx_queues_) idle_.Add(q.dpdk_port, q.queue, event(q));
+  }
 
   // The lcore itself. Returns after Stop.
   void Run();
@@ -87,10 +95,13 @@ class Lcore {
   // packet.
   bool RunOnce();
 
+  // Any thread that has put something into a ring of this lcore.
+  Wakeup& wakeup() { return idle_.wakeup(); }
+
   // Control thread.
   // Takes no more packets from devices; drops what is held; goes on serving its rings.
-  void Drain() { state_.store(State::kDraining, std::memory_order_release); }
-  void Stop() { state_.store(State::kStopped, std::memory_order_release); }
+  void Drain() { SetState(State::kDraining); }
+  void Stop() { SetState(State::kStopped); }
   LedgerSnapshot& snapshot() { return snapshot_; }
   const LcoreStats& stats() const { return stats_; }
   bool sleeping() const { return sleeping_.load(std::memory_order_relaxed); }
@@ -101,7 +112,15 @@ class Lcore {
 
  private:
   enum class State : uint8_t { kRunning, kDraining, kStopped };
+  struct SpreadRing {
+    rte_ring* ring = nullptr;
+    Wakeup* owner = nullptr;
+  };
 
+  void SetState(State state) {
+    state_.store(state, std::memory_order_release);
+    wakeup().Wake();
+  }
   unsigned PollDevices();
   unsigned PollRings();
   void Spread(rte_mbuf** packets, uint16_t count, Burst& own);
@@ -120,7 +139,8 @@ class Lcore {
   std::vector<RxQueue> rx_queues_;
   std::vector<rte_ring*> frame_rings_;
   std::vector<rte_ring*> egress_rings_;
-  std::array<rte_ring*, kMaxLcores> spread_rings_{};
+  std::array<SpreadRing, kMaxLcores> spread_rings_{};
+  IdleWait idle_;
   Burst burst_;
   uint64_t last_moved_ = 0;       // TSC
   uint64_t last_hold_sweep_ = 0;  // TSC

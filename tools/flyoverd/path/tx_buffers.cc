@@ -12,10 +12,11 @@ void TxBuffers::UseQueue(PortIndex port, uint16_t dpdk_port, uint16_t queue) {
   in_use_[in_use_count_++] = port.value();
 }
 
-void TxBuffers::UseRing(PortIndex port, rte_ring* egress_ring) {
+void TxBuffers::UseRing(PortIndex port, rte_ring* egress_ring, Wakeup& owner) {
   Port& p = ports_[port.value()];
   p.index = port;
   p.ring = egress_ring;
+  p.owner = &owner;
   in_use_[in_use_count_++] = port.value();
 }
 
@@ -39,6 +40,7 @@ void TxBuffers::Flush(StageContext& ctx, PortIndex port) {
         p.ring, reinterpret_cast<void**>(p.packets.data()), p.count, nullptr));
     refused = DropReason::kHandoffFull;
     for (uint16_t i = 0; i < taken; ++i) ++ledger[sources[i]].handed_over;
+    p.owner->Wake();
   }
   for (uint16_t i = taken; i < p.count; ++i) ctx.Drop(p.packets[i], refused);
   p.count = 0;

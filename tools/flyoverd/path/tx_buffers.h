@@ -15,6 +15,7 @@
 #include "common/base/strong_id.h"
 #include "common/datapath/burst.h"
 #include "common/datapath/stage_context.h"
+#include "common/datapath/wakeup.h"
 
 namespace flyover {
 
@@ -28,8 +29,9 @@ class TxBuffers {
  public:
   // This lcore transmits on `queue` of the device itself.
   void UseQueue(PortIndex port, uint16_t dpdk_port, uint16_t queue);
-  // Another lcore does: it takes packets from `egress_ring` (single producer: this lcore).
-  void UseRing(PortIndex port, rte_ring* egress_ring);
+  // Another lcore does: it takes packets from `egress_ring` (single producer: this lcore), and is
+  // woken by `owner`.
+  void UseRing(PortIndex port, rte_ring* egress_ring, Wakeup& owner);
 
   // Takes over the packet. REQUIRES: the port was set up.
   void Add(StageContext& ctx, PortIndex port, rte_mbuf* m) {
@@ -48,6 +50,7 @@ class TxBuffers {
     uint16_t count = 0;
     PortIndex index = kNoPort;
     rte_ring* ring = nullptr;  // hand over here instead of transmitting
+    Wakeup* owner = nullptr;   // of the ring's consumer
     std::array<rte_mbuf*, kMaxBurst> packets;
   };
   void Flush(StageContext& ctx, PortIndex port);

@@ -36,7 +36,7 @@ class TxBuffersTest : public ::testing::Test {
     options.pool = pool_;
     context_ = std::make_unique<StageContext>(options);
     buffers_.UseQueue(kDevice, device_, 0);
-    buffers_.UseRing(kRing, egress_);
+    buffers_.UseRing(kRing, egress_, owner_);
   }
   void TearDown() override {
     context_->FlushDrops();
@@ -74,6 +74,7 @@ class TxBuffersTest : public ::testing::Test {
   rte_mempool* pool_ = nullptr;
   rte_ring* wire_ = nullptr;
   rte_ring* egress_ = nullptr;
+  Wakeup owner_;
   uint16_t device_ = 0;
   std::unique_ptr<StageContext> context_;
   TxBuffers buffers_;
