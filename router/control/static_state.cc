@@ -81,6 +81,7 @@ Result<StaticState> StaticState::Open(const std::string& network_namespace) {
 
 std::vector<Status> StaticState::Apply(std::vector<StaticPort> ports,
                                        std::vector<StaticRoute> routes) {
+  applied_ = true;
   ports_ = std::move(ports);
   routes_ = std::move(routes);
   return Reapply();
@@ -88,6 +89,7 @@ std::vector<Status> StaticState::Apply(std::vector<StaticPort> ports,
 
 std::vector<Status> StaticState::Reapply() {
   std::vector<Status> errors;
+  if (!applied_) return errors;
   const Status links = FindLinks();
   if (!links.ok()) {
     errors.push_back(links);

@@ -31,7 +31,9 @@ class StaticState {
   // an error; returns one Status per thing that could not be done (an unreachable gateway, a link
   // that is down, a conflict). Those are tried again by Reapply.
   std::vector<Status> Apply(std::vector<StaticPort> ports, std::vector<StaticRoute> routes);
-  // The same document again: after a link came up, whose IPv4 routes the kernel forgot.
+  // The same document again: after a link came up, whose IPv4 routes the kernel forgot. Before the
+  // first Apply there is no document, and nothing is done: an earlier process's addresses and routes
+  // stay until it is known which of them this one wants, too.
   std::vector<Status> Reapply();
 
  private:
@@ -44,6 +46,7 @@ class StaticState {
   int IfIndexOf(PortIndex port) const;
 
   netlink::Socket socket_;
+  bool applied_ = false;
   std::vector<StaticPort> ports_;
   std::vector<StaticRoute> routes_;
   std::vector<int> if_indexes_;  // of ports_; 0: the TAP is not there

@@ -109,6 +109,18 @@ TEST_F(StaticStateLab, DocumentGoesIntoTheKernelAndOutAgain) {
   EXPECT_EQ(Routes() + Addresses(), "");
 }
 
+// What users saw: BIRD lost its sessions at every restart of the daemon, since addresses went for a
+// moment.
+TEST_F(StaticStateLab, RestartLeavesAddressesAloneUntilItHasADocument) {
+  const auto ports = Ports({"192.0.2.1/24"}, {"2001:db8:1::1/64"});
+  ExpectNoErrors(state->Apply(ports, {Route("10.9.0.0/16", {Via("192.0.2.2")})}));
+  const std::string before = Addresses() + Routes();
+  Result<StaticState> later = StaticState::Open(ns.name());
+  ASSERT_TRUE(later.ok());
+  ExpectNoErrors(later->Reapply());
+  EXPECT_EQ(Addresses() + Routes(), before);
+}
+
 TEST_F(StaticStateLab, ChangedRouteIsReplacedWithoutAGap) {
   const auto ports = Ports({"192.0.2.1/24"}, {"10.0.0.1/24", "2001:db8:1::1/64"});
   ExpectNoErrors(state->Apply(ports, {Route("10.9.0.0/16", {Via("10.0.0.2")}),

@@ -29,8 +29,8 @@ def keepalives(speaker, peer):
 def body(lab, says):
     net = topology.standard(lab, serve=False, config=document.base(lab))
     net.client.address("lo", f"{BEHIND_CLIENT}/32")
-    ours = frr.Frr(net.router, 65001, "10.1.0.1", "10.1.0.2", 65002)
-    theirs = frr.Frr(net.client, 65002, "10.1.0.2", "10.1.0.1", 65001, ["10.77.0.0/16"])
+    ours = frr.Frr(net.router, {"bgpd": frr.bgp(65001, "10.1.0.1", {"10.1.0.2": 65002})})
+    theirs = frr.Frr(net.client, {"bgpd": frr.bgp(65002, "10.1.0.2", {"10.1.0.1": 65001}, ["10.77.0.0/16"])})
     wait.until(lambda: ours.established("10.1.0.2"), "the BGP session", 30)
     wait.until(lambda: "10.77.0.0/16" in net.router.run("ip route").stdout, "the route learnt by BGP", 10)
     ping = ["ping", "-n", "-c", "1", "-W", "1", BEHIND_CLIENT]

@@ -1,0 +1,53 @@
+"""BIRD in a node, with its own socket and files."""
+
+from . import wait
+
+
+class Bird:
+    """`protocols` is the text of a configuration without router id, device and kernel protocols."""
+
+    def __init__(self, node, router_id, protocols):
+        self.node = node
+        self.dir = node.lab.state / f"bird-{node.short}"
+        self.dir.mkdir()
+        config = self.dir / "bird.conf"
+        config.write_text(f"""
+router id {router_id};
+protocol device {{ scan time 1; }}
+protocol kernel kernel4 {{ ipv4 {{ export all; }}; }}
+protocol kernel kernel6 {{ ipv6 {{ export all; }}; }}
+{protocols}
+""")
+        self.socket = self.dir / "bird.ctl"
+        node.background(["bird", "-f", "-c", config, "-s", self.socket, "-P", self.dir / "bird.pid"], "bird")
+        wait.until(self.socket.exists, "BIRD's socket", 10)
+
+    def show(self, command):
+        return self.node.run(["birdc", "-s", self.socket, *command.split()], check=False).stdout
+
+
+def bgp(name, asn, peer, peer_asn, networks=()):
+    """One session; its family's routes only. `networks` are announced as they are."""
+    family = 6 if ":" in peer else 4
+    routes = "\n".join(f"  route {n} unreachable;" for n in networks)
+    return f"""
+protocol static announce_{name} {{ ipv{family} {{ export none; }};
+{routes}
+}}
+protocol bgp {name} {{
+  local as {asn}; neighbor {peer} as {peer_asn};
+  hold time 9; connect retry time 1; connect delay time 1;
+  ipv{family} {{ import all; export where proto = "announce_{name}"; }};
+}}
+"""
+
+
+def ospf(interface, ipv4_stub=None, ipv6_stub=None):
+    """OSPFv2 and OSPFv3, area 0; announces the stub networks given."""
+    def area(stub):
+        stubnet = f"stubnet {stub};" if stub else ""
+        return f'area 0 {{ interface "{interface}" {{ hello 1; dead 4; }}; {stubnet} }};'
+    return f"""
+protocol ospf v2 ospf4 {{ ipv4 {{ import all; export none; }}; {area(ipv4_stub)} }}
+protocol ospf v3 ospf6 {{ ipv6 {{ import all; export none; }}; {area(ipv6_stub)} }}
+"""
