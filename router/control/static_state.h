@@ -32,8 +32,8 @@ class StaticState {
   // that is down, a conflict). Those are tried again by Reapply.
   std::vector<Status> Apply(std::vector<StaticPort> ports, std::vector<StaticRoute> routes);
   // The same document again: after a link came up, whose IPv4 routes the kernel forgot. Before the
-  // first Apply there is no document, and nothing is done: an earlier process's addresses and routes
-  // stay until it is known which of them this one wants, too.
+  // first Apply there is no document, and nothing is done: an earlier process's addresses and
+  // routes stay until it is known which of them this one wants, too.
   std::vector<Status> Reapply();
 
  private:

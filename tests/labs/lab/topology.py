@@ -66,11 +66,11 @@ class Network:
                 node.run([programs / "flyover-decap", "attach", "eth0"])
         return self
 
-    def start(self, config=None):
-        """flyoverd with the lab's document, or with the one given; returns it."""
+    def start(self, config=None, taps=("wan", "lan")):
+        """flyoverd with the lab's document, or with the one given; returns it when `taps` have their IPv4 addresses."""
         self.flyoverd = daemon.Flyoverd(self.dataplane, config or document.default(self.lab))
         self.flyoverd.start()
-        for tap in ("wan", "lan"):
+        for tap in taps:
             wait.until(lambda tap=tap: _has_address(self.router, tap), f"TAP {tap} has its addresses", 10)
         return self.flyoverd
 
