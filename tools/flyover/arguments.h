@@ -20,6 +20,7 @@ struct Invocation {
   uint32_t weight = 0;
   std::optional<uint64_t> limit;    // show.routes, show.connections
   bool all = false;                 // show.drops
+  bool diff = false;                // show.sync
   std::optional<std::string> file;  // reload, check
   std::vector<std::string> rest;    // check, bench: for the other program
   double watch_seconds = 0;         // show: again every so often; 0: once
