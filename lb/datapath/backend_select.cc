@@ -39,8 +39,8 @@ void BackendSelect(StageContext& context, LbLcore& lcore, const ServiceTable& ta
       continue;
     }
     // FIN and RST end a flow: nothing is worth remembering.
-    if (__builtin_expect(choice.remember && touch != Touch::kClose, 0) &&
-        !KnownByNow(lcore, meta, tick, touch, choice.backend)) {
+    if (__builtin_expect(choice.remember, 0) &&
+        !KnownByNow(lcore, meta, tick, touch, choice.backend) && touch != Touch::kClose) {
       lcore.connections->Insert(
           meta.flow_hash, choice.backend, tick, table.connection_timeouts(),
           touch == Touch::kOpen ? EntryState::kBrief : EntryState::kTentative);
