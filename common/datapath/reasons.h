@@ -43,7 +43,7 @@ namespace flyover {
   X(kIpv6BadLength, "ipv6_bad_length", "payload length beyond the packet (RFC 8200 3)")           \
   X(kIpv6BadExtension, "ipv6_bad_extension", "extension header ends beyond the packet")           \
   X(kIpv6RoutingHeader0, "ipv6_routing_header_0",                                                 \
-    "routing header of type 0 to this box (RFC 5095)")                                            \
+    "routing header of type 0, with segments left, to this box or a VIP (RFC 5095)")              \
   X(kIpv6LinkLocal, "ipv6_link_local", "link-local address would cross links (RFC 4291 2.5.6)")   \
   X(kNoRoute, "no_route", "no route to the destination")                                          \
   X(kBlackhole, "blackhole", "blackhole route")                                                   \

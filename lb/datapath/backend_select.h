@@ -9,7 +9,8 @@
 namespace flyover::lb {
 
 // In:   packets with meta.service set
-// Out:  out    meta.backend is what the service's Maglev table says; the flow has an entry for it
+// Out:  out    meta.backend is what the service's Maglev table says; the flow has an entry for it,
+//              unless the packet is TCP with FIN or RST, or with neither SYN nor ACK
 //       drop   vip_no_backend: all of the service's backends are down or have weight 0
 void BackendSelect(StageContext& context, LbLcore& lcore, const ServiceTable& table, Burst& burst,
                    const IndexList& in, IndexList& out);

@@ -112,6 +112,23 @@ TEST_F(BalancerTest, PortsOfOneVipHavePoolsOfTheirOwn) {
   EXPECT_EQ(std::set<unsigned>(web.begin(), web.end()), (std::set<unsigned>{11, 12, 13, 14}));
 }
 
+TEST_F(BalancerTest, OnlySegmentsOfAConnectionMakeOne) {
+  const lb::ServiceId id = lab_.services().Services()[0].id;
+  const auto made = [&] { return lab_.lcore(0).lb().counters.service(id).Load().new_connections; };
+  uint64_t before = made();
+  uint16_t sport = 50'000;
+  // Nothing, FIN, RST, PSH, FIN ACK, RST ACK, SYN FIN, FIN PSH URG (xmas), all.
+  for (const uint8_t flags :
+       std::initializer_list<uint8_t>{0x00, 0x01, 0x04, 0x08, 0x11, 0x14, 0x03, 0x29, 0xff}) {
+    EXPECT_NE(BackendOf(Segment(kVipDsr4, ++sport, flags)), 0u) << "judged by the backend";
+    EXPECT_EQ(made(), before) << int{flags};
+  }
+  for (const uint8_t flags : std::initializer_list<uint8_t>{0x02, 0x10, 0x12, 0x18, 0xc2}) {
+    EXPECT_NE(BackendOf(Segment(kVipDsr4, ++sport, flags)), 0u);
+    EXPECT_EQ(made(), ++before) << int{flags};
+  }
+}
+
 TEST_F(BalancerTest, TheSameSynManyTimesIsOneConnection) {
   const lb::ServiceId id = lab_.services().Services()[0].id;
   const auto made = [&] { return lab_.lcore(0).lb().counters.service(id).Load().new_connections; };
@@ -133,7 +150,8 @@ TEST_F(BalancerTest, AVipThatTheKernelHasIsStillTheServices) {
   EXPECT_EQ(echo.sent.size(), 1u);
   const Outcome other =
       lab_.Pass(kP0, From(kP0) / Ip4{.src = kClient4, .dst = kVipDsr4} / Tcp{.dport = 179});
-  EXPECT_EQ(other.punts, (std::map<PuntReason, uint64_t>{{PuntReason::kRoutingProtocol, 1}}));
+  EXPECT_TRUE(other.punted.empty()) << "nor any other: it would answer with a reset";
+  EXPECT_EQ(other.drops, (std::map<DropReason, uint64_t>{{DropReason::kVipUnknownPort, 1}}));
 }
 
 TEST_F(BalancerTest, TheOuterFlowLabelIsTheFlows) {

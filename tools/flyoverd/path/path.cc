@@ -28,7 +28,12 @@ void Path::Process(Burst& burst) {
   IndexList valid;
   router::Ipv4Input(ctx_, router_.flow_key, burst, ethernet.ipv4, valid);
   router::Ipv6Input(ctx_, router_.flow_key, burst, ethernet.ipv6, valid);
+  ServeAndForward(burst, valid);
+  ForwardAnswers();
+  ctx_.FlushDrops();
+}
 
+void Path::ServeAndForward(Burst& burst, const IndexList& valid) {
   const lb::ServiceTable* const services = services_.Load();
   if (services == nullptr) {
     Forward(burst, valid);
@@ -44,8 +49,6 @@ void Path::Process(Burst& burst) {
     }
     Forward(burst, service.route);
   }
-  ForwardAnswers();
-  ctx_.FlushDrops();
 }
 
 void Path::Forward(Burst& burst, const IndexList& in) {
@@ -62,8 +65,9 @@ void Path::ForwardAnswers() {
   if (answers_.size == 0) return;
   IndexList all;
   for (uint16_t i = 0; i < answers_.size; ++i) all.Add(i);
-  // None of these can cause another: errors about ICMP errors are never sent.
-  Forward(answers_, all);
+  // None of these can cause another: errors about ICMP errors are never sent. They pass the
+  // balancer too: an error about a backend's reply, whose source is a VIP, is for that backend.
+  ServeAndForward(answers_, all);
 }
 
 void Path::ResumeHeld() {

@@ -26,6 +26,8 @@ class Path {
   void ResumeHeld();
 
  private:
+  // Stages 5 to 12.
+  void ServeAndForward(Burst& burst, const IndexList& valid);
   // Stages 9 to 12; errors about these packets are appended to answers_.
   void Forward(Burst& burst, const IndexList& in);
   void ForwardAnswers();
