@@ -21,6 +21,7 @@ struct Invocation {
   std::optional<uint64_t> limit;    // show.routes, show.connections
   bool all = false;                 // show.drops
   std::optional<std::string> file;  // reload, check
+  bool allow_ssh_nic = false;       // check
   std::vector<std::string> rest;    // check, bench: for the other program
   double watch_seconds = 0;         // show: again every so often; 0: once
   uint64_t count = 0;               // with watch: so many times; 0: for ever

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/dpdk/eal.h"
+#include "common/dpdk/pci_device.h"
 #include "common/log/log.h"
 #include "common/namespace/namespace.h"
 
@@ -104,7 +105,11 @@ std::optional<StartError> Daemon::StartDataplane() {
   eal.memory_mib =
       kFixedMemoryMib + static_cast<uint32_t>(uint64_t{config.mbufs} * kBytesPerMbuf >> 20);
   for (const PortConfig& port : document_.ports) {
-    if (IsPciDevice(port.device)) eal.pci_devices.push_back(port.device);
+    if (!IsPciDevice(port.device)) continue;
+    // EAL would only say that it found no device, or take one from under the kernel.
+    const Status free = PciIsFree("/sys", port.device.substr(0, port.device.find(',')));
+    if (!free.ok()) return StartError{port.mark, "ports." + port.name + ".device", free.message()};
+    eal.pci_devices.push_back(port.device);
   }
   auto report = StartEal(eal);
   if (!report.ok()) {
