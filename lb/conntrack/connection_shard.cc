@@ -1,6 +1,5 @@
 #include "lb/conntrack/connection_shard.h"
 
-#include <emmintrin.h>
 #include <sys/mman.h>
 
 #include <bit>
@@ -8,32 +7,12 @@
 #include <string>
 
 namespace flyover::lb {
-namespace {
 
-template <typename T>
-T Load(const T& field) {
-  return __atomic_load_n(&field, __ATOMIC_RELAXED);
-}
-template <typename T>
-void Store(T& field, T value) {
-  __atomic_store_n(&field, value, __ATOMIC_RELAXED);
-}
-
-// Bit i is set when tag[i] == tag. For the owner, who is the only writer.
-unsigned MatchMask(const ConnectionShard::Bucket& bucket, uint32_t tag) {
-  const __m128i wanted = _mm_set1_epi32(static_cast<int>(tag));
-  const auto* const tags = reinterpret_cast<const __m128i*>(bucket.tag);
-  const __m128i low = _mm_cmpeq_epi32(_mm_load_si128(tags), wanted);
-  const __m128i high = _mm_cmpeq_epi32(_mm_load_si128(tags + 1), wanted);
-  return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(low))) |
-         static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(high))) << 4;
-}
-
-unsigned FirstBit(unsigned mask) { return static_cast<unsigned>(std::countr_zero(mask)); }
-
-uint16_t Age(uint16_t tick, uint16_t seen) { return static_cast<uint16_t>(tick - seen); }
-
-}  // namespace
+using internal::Age;
+using internal::FirstBit;
+using internal::Load;
+using internal::MatchMask;
+using internal::Store;
 
 Result<std::unique_ptr<ConnectionShard>> ConnectionShard::Create(uint32_t buckets) {
   const size_t bytes = buckets * sizeof(Bucket);
@@ -49,16 +28,6 @@ Result<std::unique_ptr<ConnectionShard>> ConnectionShard::Create(uint32_t bucket
 }
 
 ConnectionShard::~ConnectionShard() { munmap(buckets_, bucket_count() * sizeof(Bucket)); }
-
-ConnectionHit ConnectionShard::TouchIn(uint32_t index, uint32_t tag, uint16_t tick) {
-  Bucket& bucket = buckets_[index];
-  const unsigned match = MatchMask(bucket, tag);
-  if (match == 0) return {};
-  const unsigned way = FirstBit(match);
-  const ConnectionHit hit{true, BackendId(bucket.backend[way]), Age(tick, bucket.seen[way])};
-  if (hit.idle != 0) Store(bucket.seen[way], tick);  // else the line stays clean
-  return hit;
-}
 
 InsertResult ConnectionShard::Insert(const Place& place, BackendId backend, uint16_t tick,
                                      const ConnectionTimeouts& timeouts) {

@@ -10,6 +10,9 @@
 // another's backend.
 #pragma once
 
+#include <emmintrin.h>
+
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -102,5 +105,44 @@ class ConnectionShard {
   Bucket* buckets_;
   uint32_t mask_;
 };
+
+// Inline, as every packet of a service passes here.
+namespace internal {
+
+template <typename T>
+inline T Load(const T& field) {
+  return __atomic_load_n(&field, __ATOMIC_RELAXED);
+}
+template <typename T>
+inline void Store(T& field, T value) {
+  __atomic_store_n(&field, value, __ATOMIC_RELAXED);
+}
+
+// Bit i is set when tag[i] == tag. For the owner, who is the only writer.
+inline unsigned MatchMask(const ConnectionShard::Bucket& bucket, uint32_t tag) {
+  const __m128i wanted = _mm_set1_epi32(static_cast<int>(tag));
+  const auto* const tags = reinterpret_cast<const __m128i*>(bucket.tag);
+  const __m128i low = _mm_cmpeq_epi32(_mm_load_si128(tags), wanted);
+  const __m128i high = _mm_cmpeq_epi32(_mm_load_si128(tags + 1), wanted);
+  return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(low))) |
+         static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(high))) << 4;
+}
+
+inline unsigned FirstBit(unsigned mask) { return static_cast<unsigned>(std::countr_zero(mask)); }
+
+inline uint16_t Age(uint16_t tick, uint16_t seen) { return static_cast<uint16_t>(tick - seen); }
+
+}  // namespace internal
+
+inline ConnectionHit ConnectionShard::TouchIn(uint32_t index, uint32_t tag, uint16_t tick) {
+  Bucket& bucket = buckets_[index];
+  const unsigned match = internal::MatchMask(bucket, tag);
+  if (match == 0) return {};
+  const unsigned way = internal::FirstBit(match);
+  const ConnectionHit hit{true, BackendId(bucket.backend[way]),
+                          internal::Age(tick, bucket.seen[way])};
+  if (hit.idle != 0) internal::Store(bucket.seen[way], tick);  // else the line stays clean
+  return hit;
+}
 
 }  // namespace flyover::lb

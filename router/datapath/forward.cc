@@ -157,7 +157,9 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
     }
     switch (action) {
       case NexthopAction::kForward: {
-        const AdjacencyId id = group.Pick(MemberHash(router, m, meta));
+        // Most groups have one member: no hash is needed to choose.
+        const AdjacencyId id =
+            group.Pick(group.bucket_count() == 1 ? 0 : MemberHash(router, m, meta));
         const Adjacency& adjacency = tables.adjacencies.Get(id);
         __builtin_prefetch(&adjacency);
         meta.adjacency = id.value();

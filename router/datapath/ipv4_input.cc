@@ -16,6 +16,11 @@ constexpr bool InBlock(uint32_t address, unsigned first_octet) {
 }
 constexpr bool IsClassE(uint32_t address) { return (address >> 28) == 0xf; }
 constexpr bool IsMulticast(uint32_t address) { return (address >> 28) == 0xe; }
+// In 0/8, 127/8, or from 224/8 on: an address that one of the rules below may speak of.
+constexpr bool IsSpecial(uint32_t address) {
+  const uint32_t octet = address >> 24;
+  return octet - 1 >= 223 || octet == 127;
+}
 
 enum Ipv4Option : uint8_t {
   kEndOfOptions = 0,
@@ -74,6 +79,12 @@ std::optional<DropReason> CheckHeader(const Ipv4Header& ip, uint32_t available, 
   // RFC 1812 5.3.7: addresses that must not appear.
   const uint32_t src = ip.src.host();
   const uint32_t dst = ip.dst.host();
+  if (!IsSpecial(src) && !IsSpecial(dst)) [[likely]] {
+    meta.l3_length = total;
+    if (header_length == sizeof(Ipv4Header)) [[likely]] {
+      return std::nullopt;
+    }
+  }
   const bool dhcp_client = src == 0 && dst == kLimitedBroadcast;
   if (IsMulticast(src) || IsClassE(src) || InBlock(src, 127) ||
       (InBlock(src, 0) && !dhcp_client && !IsMulticast(dst))) {

@@ -77,6 +77,7 @@ int Main(int argc, char** argv) {
   BenchOptions options;
   std::vector<std::string> names;
   bool json = false;
+  bool no_huge = false;
   app.add_option("case", names, "ipv4-route, ipv6-route, service-ipip; default: all");
   app.add_option("--flows", options.flows, "distinct flows")
       ->capture_default_str()
@@ -88,6 +89,9 @@ int Main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(1u, 1000u));
   app.add_option("--seed", options.seed, "of addresses and ports")->capture_default_str();
+  app.add_flag("--no-huge", no_huge, "use small pages (for instrumented runs)");
+  app.add_option("--bursts", options.bursts, "of 64 packets, per repetition")
+      ->capture_default_str();
   app.add_flag("--json", json, "print JSON with every sample");
   try {
     app.parse(argc, argv);
@@ -110,6 +114,7 @@ int Main(int argc, char** argv) {
   eal.lcore_cpus = {AllowedCpus().back()};
   eal.main_on_lcore = true;
   eal.memory_mib = 128;
+  if (no_huge) eal.hugepages = HugepageUse::kOff;
   const auto report = StartEal(eal);
   if (!report.ok()) {
     std::cerr << "flyover bench: " << report.status().message() << "\n";
