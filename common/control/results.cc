@@ -36,8 +36,8 @@ FLYOVER_RESULT(RoutesResult, routes, total, fib4_entries, fib6_entries, fib_memo
 FLYOVER_RESULT(RouteExplainResult, address, found, route, verdict)
 FLYOVER_RESULT(NeighborResult, port, address, mac, state, held_packets)
 FLYOVER_RESULT(NeighborsResult, neighbors)
-FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, backends, backends_up, packets,
-               bytes, connections_new)
+FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, backends, backends_up,
+               table_digest, table_slots, kept_tables, packets, bytes, connections_new)
 FLYOVER_RESULT(ServicesResult, services)
 FLYOVER_RESULT(BackendResult, service, name, address, state, reason, since_seconds, weight,
                effective_weight, table_share_percent, packets, bytes, connections_new, drained)

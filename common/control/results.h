@@ -172,6 +172,9 @@ struct ServiceResult {
   std::string forward;
   uint32_t backends = 0;
   uint32_t backends_up = 0;
+  std::string table_digest;  // sixteen hexadecimal digits; equal on boxes that choose alike
+  uint32_t table_slots = 0;
+  uint32_t kept_tables = 0;  // of before changes not long ago, that still answer
   uint64_t packets = 0;
   uint64_t bytes = 0;
   uint64_t connections_new = 0;

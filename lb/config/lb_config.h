@@ -48,6 +48,7 @@ struct ServiceConfig {
   std::vector<IpAddress> vips;
   Protocol protocol = Protocol::kTcp;
   uint16_t port = 0;
+  uint32_t table_size = 65'537;  // slots of its Maglev table
   ForwardMode forward = ForwardMode::kIpip;
   TunnelSource
       source;  // of kIpip: `balancer.source` is already filled in where the service has none
@@ -60,12 +61,15 @@ struct ConnectionConfig {
   uint32_t capacity = 1'048'576;  // flows, over all lcores
   std::chrono::seconds tcp_timeout{300};
   std::chrono::seconds udp_timeout{30};
+  // How long flows are still answered by the tables before a change; none: the protocol's timeout.
+  std::optional<std::chrono::seconds> change_window;
   bool operator==(const ConnectionConfig&) const = default;
 };
 
 struct LbConfig {
   uint64_t seed = 0;  // two boxes with the same seed and services build the same tables
   ConnectionConfig connections;
+  uint32_t table_size = 65'537;  // for services that name none, 0: automatic; already filled in
   TunnelSource source;           // for services that name none; already filled into theirs
   std::string health_namespace;  // network namespace probes are sent from; empty: the daemon's own
   DocumentMark health_mark;      // of that namespace

@@ -7,6 +7,7 @@
 #include "common/config/machine_schema.h"
 #include "common/config/schema_check.h"
 #include "lb/config/lb_schema.h"
+#include "lb/maglev/maglev_table.h"
 
 namespace flyover::lb {
 namespace {
@@ -79,7 +80,7 @@ TEST(ReadLb, ReadsEveryKey) {
   ASSERT_THAT(parsed.errors, ElementsAre());
   const LbConfig& config = parsed.config;
   EXPECT_EQ(config.seed, ~uint64_t{0});
-  EXPECT_EQ(config.connections, (ConnectionConfig{2048, seconds(60), seconds(2)}));
+  EXPECT_EQ(config.connections, (ConnectionConfig{2048, seconds(60), seconds(2), {}}));
   EXPECT_EQ(config.health_namespace, "probes");
   const ServiceConfig& dns = config.services.at(0);
   EXPECT_EQ(dns.protocol, Protocol::kUdp);
@@ -101,6 +102,35 @@ TEST(ReadLb, ReadsEveryKey) {
   health.fall = 5;
   health.rise = 4;
   EXPECT_EQ(dns.health, health);
+}
+
+TEST(ReadLb, TableSizesAreTheRungsOfTheLadder) {
+  const auto size_of = [](const std::string& own, const std::string& behind = "") {
+    const Parsed parsed = Service(
+        "forward: l2dsr, backends: { a: { address: 10.0.0.9 }, b: { address: 10.0.0.8 }, "
+        "c: { address: 10.0.0.7 } }" +
+            (own.empty() ? "" : ", table_size: " + own),
+        behind);
+    EXPECT_THAT(parsed.errors, ElementsAre());
+    return parsed.config.services.at(0).table_size;
+  };
+  for (const uint32_t size : kTableSizes) EXPECT_EQ(size_of(std::to_string(size)), size);
+  EXPECT_EQ(size_of(""), kDefaultTableSize);
+  EXPECT_EQ(size_of("auto"), 509u);
+  EXPECT_EQ(size_of("", "balancer: { table_size: auto }\n"), 509u);
+  EXPECT_EQ(size_of("251", "balancer: { table_size: 4093 }\n"), 251u);
+  EXPECT_EQ(size_of("", "balancer: { table_size: 4093 }\n"), 4093u);
+  EXPECT_THAT(Service("forward: l2dsr, backends: {}, table_size: 65536").errors,
+              ElementsAre(HasSubstr("accepted: auto, 251, 509")));
+}
+
+TEST(ReadLb, ChangeWindow) {
+  EXPECT_EQ(Parse("").config.connections.change_window, std::nullopt);
+  EXPECT_EQ(
+      Parse("balancer: { connections: { change_window: 90s } }\n").config.connections.change_window,
+      seconds(90));
+  EXPECT_THAT(Parse("balancer: { connections: { change_window: 0s } }\n").errors,
+              ElementsAre(HasSubstr("balancer.connections.change_window")));
 }
 
 TEST(ReadLb, L2dsrNeedsTheLink) {

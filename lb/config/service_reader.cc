@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/config/address_check.h"
+#include "lb/maglev/maglev_table.h"
 
 namespace flyover::lb {
 namespace {
@@ -74,6 +75,10 @@ class ServiceReader {
     ReadVips();
     ReadTunnelSource();
     ReadBackends();
+    const ConfigValue* const table_size = entry_.Find("table_size");
+    service_.table_size =
+        table_size != nullptr ? ReadTableSize(*table_size) : context_.default_table_size;
+    if (service_.table_size == 0) service_.table_size = TableSizeFor(service_.backends.size());
     service_.health = ReadHealth(entry_.Find("health"), report_);
     return std::move(service_);
   }
@@ -170,6 +175,11 @@ class ServiceReader {
 };
 
 }  // namespace
+
+uint32_t ReadTableSize(const ConfigValue& value) {
+  const auto text = value.As<std::string>();
+  return text == "auto" ? 0 : static_cast<uint32_t>(std::stoul(text));
+}
 
 TunnelSource ReadSource(const ConfigValue* section, ConfigReport& report) {
   TunnelSource source;

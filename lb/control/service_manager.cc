@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "lb/conntrack/coarse_clock.h"
 
@@ -24,6 +25,12 @@ struct ServiceManager::Service {
   ServiceConfig config;
   ServiceId id;
   std::vector<Backend> backends;
+  PoolTable current;  // no table before the first publication
+  struct Kept {
+    PoolTable table;
+    Clock::time_point until;
+  };
+  std::vector<Kept> kept;  // the oldest first; no two choose alike, none is empty
 
   const Backend* Find(const IpAddress& address) const {
     for (const Backend& backend : backends) {
@@ -127,7 +134,11 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
   std::set<std::string> kept;
   for (const ServiceConfig& service_config : config.services) {
     const auto old_service = old_services.find(service_config.name);
-    Service service{service_config, {}, {}};
+    Service service{service_config, {}, {}, {}, {}};
+    if (old_service != old_services.end()) {
+      service.current = old_service->second->current;
+      service.kept = old_service->second->kept;
+    }
     const auto [service_id, fresh_service] = service_ids_.Acquire(service_config.name);
     service.id = ServiceId(service_id);
     if (fresh_service) counters_.StartService(service.id);
@@ -166,6 +177,7 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
     if (!stays) service_ids_.Free(old.config.name);
   }
   services_ = std::move(next);
+  now_ = now;
   seed_ = config.seed;
   connection_config_ = config.connections;
   KeepHealthOf(services_, wall_now);
@@ -234,7 +246,7 @@ void ServiceManager::Republish() {
   table->longest_timeout = std::max(tcp, udp);
   names_.clear();
   for (size_t s = 0; s < services_.size(); ++s) {
-    const Service& service = services_[s];
+    Service& service = services_[s];
     if (service.id.value() >= table->services.size()) {
       table->services.resize(service.id.value() + size_t{1});
     }
@@ -254,14 +266,20 @@ void ServiceManager::Republish() {
         names_.resize(table->backends.size(), {kNobody, 0});
       }
       table->backends[backend.id.value()] = EntryOf(service, backend);
-      table->timeouts[backend.id.value()] = entry.timeout;
+      table->timeouts[backend.id.value()] = static_cast<uint16_t>(
+          entry.timeout | (entry.protocol == Protocol::kUdp ? ConnectionTimeouts::kUdp : 0));
       names_[backend.id.value()] = {static_cast<uint32_t>(s), static_cast<uint32_t>(b)};
     }
     // Cannot fail: Check has seen that addresses differ and how many there are.
-    entry.maglev = std::move(tables_.Get(std::move(members), seed_)).value();
-    for (const MaglevMember& member : entry.maglev->members()) {
-      entry.pool.push_back(service.Find(member.address)->id);
+    PoolTable next{
+        std::move(tables_.Get(std::move(members), seed_, service.config.table_size)).value(), {}};
+    for (const MaglevMember& member : next.maglev->members()) {
+      next.pool.push_back(service.Find(member.address)->id);
     }
+    ChangeTable(service, std::move(next));
+    entry.maglev = service.current.maglev;
+    entry.pool = service.current.pool;
+    for (const Service::Kept& kept : service.kept) entry.previous.push_back(kept.table);
     for (const IpAddress& vip : service.config.vips) {
       (void)table->vips.Add(vip, static_cast<uint8_t>(entry.protocol), service.config.port,
                             service.id);
@@ -269,6 +287,34 @@ void ServiceManager::Republish() {
   }
   published_.Publish(std::move(table), qsbr_);
   tables_.Trim();
+}
+
+void ServiceManager::ChangeTable(Service& service, PoolTable next) {
+  PoolTable before = std::exchange(service.current, std::move(next));
+  if (before.maglev == nullptr || before.maglev->empty() ||
+      before.maglev->digest() == service.current.maglev->digest()) {
+    return;
+  }
+  const auto until = now_ + ChangeWindow(service.config.protocol) + kClockSlack;
+  const auto alike =
+      std::find_if(service.kept.begin(), service.kept.end(), [&](const Service::Kept& kept) {
+        return kept.table.maglev->digest() == before.maglev->digest();
+      });
+  if (alike != service.kept.end()) {
+    // It keeps its rank: what matters is the oldest table under which a flow may have begun.
+    alike->until = until;
+    return;
+  }
+  service.kept.push_back({std::move(before), until});
+  if (service.kept.size() <= kMostKeptTables) return;
+  service.kept.erase(
+      std::min_element(service.kept.begin(), service.kept.end(),
+                       [](const auto& a, const auto& b) { return a.until < b.until; }));
+}
+
+std::chrono::seconds ServiceManager::ChangeWindow(Protocol protocol) const {
+  return connection_config_.change_window.value_or(
+      protocol == Protocol::kTcp ? connection_config_.tcp_timeout : connection_config_.udp_timeout);
 }
 
 BackendEntry ServiceManager::EntryOf(const Service& service, const Backend& backend) const {
@@ -358,11 +404,19 @@ Status ServiceManager::SetWeight(std::string_view service, std::string_view back
 }
 
 void ServiceManager::Tick(Clock::time_point now) {
+  now_ = now;
+  size_t ended = 0;
+  for (Service& service : services_) {
+    ended += std::erase_if(service.kept, [&](const auto& kept) { return kept.until < now; });
+  }
+  if (ended != 0) Republish();
   if (backend_ids_.retired() == 0) return;
   std::vector<uint64_t> sweeps;
   for (const ConnectionTable* table : connections_) sweeps.push_back(table->sweeps());
-  const auto hold = std::max(connection_config_.tcp_timeout, connection_config_.udp_timeout);
-  backend_ids_.Collect(now, hold + kClockSlack, sweeps);
+  // Neither an entry nor a kept table may name an id that is given away.
+  const auto hold = std::max({connection_config_.tcp_timeout, connection_config_.udp_timeout,
+                              ChangeWindow(Protocol::kTcp), ChangeWindow(Protocol::kUdp)});
+  backend_ids_.Collect(now, hold + 2 * kClockSlack, sweeps);
 }
 
 std::vector<ServiceInfo> ServiceManager::Services() const {
@@ -375,7 +429,9 @@ std::vector<ServiceInfo> ServiceManager::Services() const {
     info.protocol = service.config.protocol;
     info.port = service.config.port;
     info.forward = service.config.forward;
-    info.table_digest = table()->Service(service.id).maglev->digest();
+    info.table_digest = service.current.maglev->digest();
+    info.table_size = service.current.maglev->size();
+    info.kept_tables = static_cast<unsigned>(service.kept.size());
     info.backends = static_cast<unsigned>(service.backends.size());
     for (const Backend& backend : service.backends) info.backends_up += !IsDown(backend);
     info.totals = counters_.Service(service.id);
@@ -409,7 +465,7 @@ std::vector<BackendInfo> ServiceManager::Backends() const {
       info.effective_weight = EffectiveWeight(backend);
       for (size_t i = 0; i < maglev.members().size(); ++i) {
         if (maglev.members()[i].address != info.address) continue;
-        info.share = maglev.slots_of(i) / double{MaglevTable::kSlots};
+        info.share = maglev.slots_of(i) / static_cast<double>(maglev.size());
       }
       info.totals = counters_.Backend(backend.id);
       infos.push_back(std::move(info));
