@@ -19,6 +19,7 @@ struct BackendConfig {
   std::string name;
   IpAddress address;      // identifies the backend: two entries with one address are one backend
   uint16_t weight = 100;  // 0 drains: known, keeps its connections, gets no new ones
+  uint16_t priority = 0;  // groups of higher numbers are spare
   bool operator==(const BackendConfig&) const = default;
 };
 
@@ -54,6 +55,10 @@ struct ServiceConfig {
       source;  // of kIpip: `balancer.source` is already filled in where the service has none
   std::vector<BackendConfig> backends;
   HealthConfig health;
+  uint16_t min_up = 1;           // so many healthy backends before a spare group is left out
+  uint16_t panic_threshold = 0;  // percent; fewer up than this: health is not believed
+  bool fail_open = false;        // the same when none is up
+  std::chrono::seconds slow_start{0};
   bool operator==(const ServiceConfig&) const = default;
 };
 

@@ -57,6 +57,7 @@ void WriteBackends(const std::vector<BackendConfig>& backends, YamlWriter& out) 
     out.Begin(YamlText(backend.name));
     out.Text("address", backend.address.ToString());
     out.Put("weight", backend.weight);
+    out.Put("priority", backend.priority);
     out.End();
   }
   out.End();
@@ -116,6 +117,10 @@ void WriteServices(const LbConfig& config, YamlWriter& out) {
     out.Put("table_size", service.table_size);
     if (service.source != TunnelSource{}) WriteSource(service.source, out);
     WriteBackends(service.backends, out);
+    out.Put("min_up", service.min_up);
+    out.Put("panic_threshold", service.panic_threshold);
+    out.Put("all_down", service.fail_open ? "fail_open" : "drop");
+    out.Put("slow_start", Milliseconds(service.slow_start));
     WriteServiceHealth(service.health, out);
     out.End();
   }

@@ -124,6 +124,24 @@ TEST(ReadLb, TableSizesAreTheRungsOfTheLadder) {
               ElementsAre(HasSubstr("accepted: auto, 251, 509")));
 }
 
+TEST(ReadLb, WhoStepsInForWhom) {
+  const Parsed parsed = Service(
+      "forward: l2dsr, min_up: 2, panic_threshold: 30, all_down: fail_open, slow_start: 45s, "
+      "backends: { a: { address: 10.0.0.9, priority: 3 }, b: { address: 10.0.0.8 } }");
+  ASSERT_THAT(parsed.errors, ElementsAre());
+  const ServiceConfig& service = parsed.config.services.at(0);
+  EXPECT_EQ(service.min_up, 2);
+  EXPECT_EQ(service.panic_threshold, 30);
+  EXPECT_TRUE(service.fail_open);
+  EXPECT_EQ(service.slow_start, seconds(45));
+  EXPECT_EQ(service.backends[0].priority, 3);
+  EXPECT_EQ(service.backends[1].priority, 0);
+  EXPECT_THAT(Service("forward: l2dsr, backends: {}, panic_threshold: 101").errors,
+              ElementsAre(HasSubstr("services.web.panic_threshold")));
+  EXPECT_THAT(Service("forward: l2dsr, backends: {}, all_down: open").errors,
+              ElementsAre(HasSubstr("accepted: drop, fail_open")));
+}
+
 TEST(ReadLb, ChangeWindow) {
   EXPECT_EQ(Parse("").config.connections.change_window, std::nullopt);
   EXPECT_EQ(

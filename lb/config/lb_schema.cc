@@ -45,6 +45,12 @@ Schema BackendSchema() {
        .help =
            "Share of the new flows, relative to the others. 0 drains: flows that run go on, new "
            "ones go elsewhere"},
+      {.name = "priority",
+       .schema = Unsigned(0, 15),
+       .fallback = "0",
+       .help =
+           "Group of the backend. A group gets new flows only while those of lower numbers have "
+           "fewer than `min_up` healthy backends"},
   });
 }
 
@@ -149,6 +155,29 @@ Schema ServiceSchema() {
        .presence = Presence::kRequired,
        .help = "The servers, each under a name of your choice",
        .example = "web1"},
+      {.name = "min_up",
+       .schema = Unsigned(1, 4096, "backends"),
+       .fallback = "1",
+       .help =
+           "So many healthy backends with a weight suffice; while there are fewer, the group of "
+           "the next `priority` joins in"},
+      {.name = "panic_threshold",
+       .schema = Unsigned(0, 100, "percent"),
+       .fallback = "0",
+       .help = "While fewer of the backends with a weight are up than this, health is not believed "
+               "and all of them get new flows: the few that are left would break down too"},
+      {.name = "all_down",
+       .schema = Enum({"drop", "fail_open"}),
+       .fallback = "drop",
+       .help =
+           "When no backend is up. drop: new flows are dropped. fail_open: all get new flows, as "
+           "if none were checked, since it often is the check that fails"},
+      {.name = "slow_start",
+       .schema = Duration(0, 3'600'000, 1000),
+       .fallback = "0s",
+       .help =
+           "A backend that comes up, is enabled, or joins a running service gets a tenth of its "
+           "weight at first, and the whole after this time"},
       {.name = "health",
        .schema = HealthSchema(),
        .presence = Presence::kOptional,

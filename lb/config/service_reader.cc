@@ -79,6 +79,12 @@ class ServiceReader {
     service_.table_size =
         table_size != nullptr ? ReadTableSize(*table_size) : context_.default_table_size;
     if (service_.table_size == 0) service_.table_size = TableSizeFor(service_.backends.size());
+    entry_.Get("min_up", service_.min_up);
+    entry_.Get("panic_threshold", service_.panic_threshold);
+    entry_.Get("slow_start", service_.slow_start);
+    if (const ConfigValue* const all_down = entry_.Find("all_down")) {
+      service_.fail_open = all_down->As<std::string>() == "fail_open";
+    }
     service_.health = ReadHealth(entry_.Find("health"), report_);
     return std::move(service_);
   }
@@ -112,6 +118,7 @@ class ServiceReader {
       BackendConfig& backend = service_.backends.emplace_back();
       backend.name = item.key;
       item.Get("weight", backend.weight);
+      item.Get("priority", backend.priority);
       any_weight = any_weight || backend.weight > 0;
       const ConfigValue* const address = item.Find("address");
       if (address == nullptr) continue;

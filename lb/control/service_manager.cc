@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lb/conntrack/coarse_clock.h"
+#include "lb/control/effective_weights.h"
 
 namespace flyover::lb {
 
@@ -17,6 +18,8 @@ struct ServiceManager::Backend {
   WallTime since;
   bool drained = false;
   std::optional<uint16_t> weight_by_command;
+  std::optional<Clock::time_point> ramp_since;  // slow start
+  uint16_t effective_weight = 0;                // as published
 
   uint16_t weight() const { return weight_by_command.value_or(config.weight); }
 };
@@ -128,6 +131,7 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
   if (Status status = Check(config); !status.ok()) return status;
 
   // Nothing can fail from here on.
+  now_ = now;
   std::unordered_map<std::string, const Service*> old_services;
   for (const Service& service : services_) old_services.emplace(service.config.name, &service);
   std::vector<Service> next;
@@ -157,9 +161,12 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
       if (old != nullptr) {
         backend.since = old->since;
         backend.drained = old->drained;
+        backend.ramp_since = old->ramp_since;
         if (old->config.weight == backend_config.weight) {
           backend.weight_by_command = old->weight_by_command;
         }
+      } else if (old_service != old_services.end()) {
+        StartRamp(service, backend);
       }
       kept.insert(backend.key);
       service.backends.push_back(std::move(backend));
@@ -177,7 +184,6 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
     if (!stays) service_ids_.Free(old.config.name);
   }
   services_ = std::move(next);
-  now_ = now;
   seed_ = config.seed;
   connection_config_ = config.connections;
   KeepHealthOf(services_, wall_now);
@@ -256,10 +262,11 @@ void ServiceManager::Republish() {
     entry.forward = service.config.forward;
     entry.timeout = entry.protocol == Protocol::kTcp ? tcp : udp;
 
+    Weigh(service);
     std::vector<MaglevMember> members;
     for (size_t b = 0; b < service.backends.size(); ++b) {
       const Backend& backend = service.backends[b];
-      members.push_back({backend.config.address, EffectiveWeight(backend)});
+      members.push_back({backend.config.address, backend.effective_weight});
       if (backend.id.value() >= table->backends.size()) {
         table->backends.resize(backend.id.value() + size_t{1});
         table->timeouts.resize(table->backends.size(), table->longest_timeout);
@@ -319,9 +326,10 @@ std::chrono::seconds ServiceManager::ChangeWindow(Protocol protocol) const {
 
 BackendEntry ServiceManager::EntryOf(const Service& service, const Backend& backend) const {
   const IpAddress& address = backend.config.address;
-  const BackendState state = IsDown(backend)                 ? BackendState::kDown
-                             : EffectiveWeight(backend) == 0 ? BackendState::kDrained
-                                                             : BackendState::kActive;
+  // Where health is not believed, a backend that is down has a weight.
+  const BackendState state = backend.effective_weight != 0 ? BackendState::kActive
+                             : IsDown(backend)             ? BackendState::kDown
+                                                           : BackendState::kDrained;
   if (service.config.forward == ForwardMode::kL2dsr) {
     return MakeDirectBackend(service.id, state, address);
   }
@@ -335,8 +343,24 @@ bool ServiceManager::IsDown(const Backend& backend) const {
   return health != health_.end() && health->second.state == HealthState::kDown;
 }
 
-uint16_t ServiceManager::EffectiveWeight(const Backend& backend) const {
-  return backend.drained || IsDown(backend) ? uint16_t{0} : backend.weight();
+void ServiceManager::Weigh(Service& service) const {
+  std::vector<WeighedBackend> weighed;
+  for (Backend& backend : service.backends) {
+    unsigned ramp = kRampSteps;
+    if (backend.ramp_since) {
+      ramp = RampStep(now_ - *backend.ramp_since, service.config.slow_start);
+      if (ramp == kRampSteps) backend.ramp_since.reset();
+    }
+    weighed.push_back({backend.drained ? uint16_t{0} : backend.weight(), backend.config.priority,
+                       IsDown(backend), ramp});
+  }
+  const std::vector<uint16_t> weights = EffectiveWeights(
+      weighed, {service.config.min_up, service.config.panic_threshold, service.config.fail_open});
+  for (size_t i = 0; i < weights.size(); ++i) service.backends[i].effective_weight = weights[i];
+}
+
+void ServiceManager::StartRamp(const Service& service, Backend& backend) const {
+  if (service.config.slow_start.count() != 0) backend.ramp_since = now_;
 }
 
 std::vector<HealthTarget> ServiceManager::HealthTargets() const {
@@ -351,7 +375,15 @@ void ServiceManager::OnHealthEvents(std::span<const HealthEvent> events) {
     const auto health = health_.find(event.target);
     if (health == health_.end()) continue;  // no longer ours: the event was under way
     // Unknown counts as up, so only the way to down and back changes a table.
-    changed |= (health->second.state == HealthState::kDown) != (event.state == HealthState::kDown);
+    const bool was_down = health->second.state == HealthState::kDown;
+    changed |= was_down != (event.state == HealthState::kDown);
+    if (was_down && event.state != HealthState::kDown) {
+      for (Service& service : services_) {
+        for (Backend& backend : service.backends) {
+          if (backend.target == event.target) StartRamp(service, backend);
+        }
+      }
+    }
     health->second = {event.state, event.reason, event.time};
   }
   if (changed) Republish();
@@ -389,6 +421,12 @@ Status ServiceManager::Enable(std::string_view service, std::string_view backend
     return Status(StatusCode::kFailedPrecondition,
                   "its weight is 0, so it would get no flows; give it a weight instead");
   }
+  if ((*found)->drained) {
+    const auto service_of = std::find_if(services_.begin(), services_.end(), [&](const Service& s) {
+      return s.config.name == service;
+    });
+    StartRamp(*service_of, **found);
+  }
   (*found)->drained = false;
   Republish();
   return Status::Ok();
@@ -407,6 +445,7 @@ void ServiceManager::Tick(Clock::time_point now) {
   now_ = now;
   size_t ended = 0;
   for (Service& service : services_) {
+    for (const Backend& backend : service.backends) ended += backend.ramp_since.has_value();
     ended += std::erase_if(service.kept, [&](const auto& kept) { return kept.until < now; });
   }
   if (ended != 0) Republish();
@@ -462,7 +501,7 @@ std::vector<BackendInfo> ServiceManager::Backends() const {
       info.drained = backend.drained;
       info.weight = backend.config.weight;
       info.weight_by_command = backend.weight_by_command;
-      info.effective_weight = EffectiveWeight(backend);
+      info.effective_weight = backend.effective_weight;
       for (size_t i = 0; i < maglev.members().size(); ++i) {
         if (maglev.members()[i].address != info.address) continue;
         info.share = maglev.slots_of(i) / static_cast<double>(maglev.size());

@@ -5,8 +5,10 @@
 //   down (its health check)            none; established TCP connections stay, UDP flows move
 //   drained (command)                  none; its connections stay
 //   weight by command, else document   that; 0 is the same as drained
-// When every backend of a service is down or has no weight, its packets are dropped and counted
-// (vip_no_backend): traffic is never sent to a server that is known not to answer.
+// and then, with what is left (lb/control/effective_weights.h): the service's priority groups, its
+// panic threshold, and the ramp of its slow start. When every backend of a service is down or has
+// no weight, its packets are dropped and counted (vip_no_backend), unless it says `all_down:
+// fail_open`.
 //
 // Commands survive a reload for as long as the service keeps the backend's address; a weight by
 // command ends with the reload that changes that backend's weight in the document.
@@ -135,7 +137,8 @@ class ServiceManager {
   std::chrono::seconds ChangeWindow(Protocol protocol) const;
   BackendEntry EntryOf(const Service& service, const Backend& backend) const;
   bool IsDown(const Backend& backend) const;
-  uint16_t EffectiveWeight(const Backend& backend) const;
+  void Weigh(Service& service) const;
+  void StartRamp(const Service& service, Backend& backend) const;
   Result<Backend*> FindBackend(std::string_view service, std::string_view backend);
 
   Published<ServiceTable>& published_;

@@ -159,6 +159,67 @@ TEST_F(ServiceManagerTest, AllDownLeavesNobody) {
   EXPECT_EQ(manager_.Services()[0].backends_up, 0u);
 }
 
+TEST_F(ServiceManagerTest, AllDownMayFailOpen) {
+  ServiceConfig web = CheckedWeb();
+  web.fail_open = true;
+  ASSERT_TRUE(Apply(Config({web})).ok());
+  const uint64_t digest = manager_.Services()[0].table_digest;
+  for (const char* backend : {"web1", "web2", "web3"}) {
+    Report(backend, HealthState::kDown, "timed out");
+  }
+  EXPECT_EQ(manager_.Services()[0].table_digest, digest);
+  EXPECT_EQ(manager_.Services()[0].backends_up, 0u);
+  EXPECT_EQ(Info("web1").health, BackendHealth::kDown);
+  EXPECT_EQ(Info("web1").effective_weight, 100);
+  EXPECT_EQ(StateOf("web1"), BackendState::kActive);
+  Report("web3", HealthState::kUp, "connected");
+  EXPECT_EQ(StateOf("web1"), BackendState::kDown);
+  EXPECT_EQ(Info("web3").share, 1);
+}
+
+TEST_F(ServiceManagerTest, ASpareStepsInAndOutAgain) {
+  ServiceConfig web = CheckedWeb();
+  web.backends[2].priority = 1;
+  web.min_up = 2;
+  ASSERT_TRUE(Apply(Config({web})).ok());
+  EXPECT_EQ(Info("web3").share, 0);
+  EXPECT_EQ(StateOf("web3"), BackendState::kDrained);
+  Report("web1", HealthState::kDown, "gone");
+  EXPECT_NEAR(Info("web3").share, 0.5, 0.001);
+  Report("web1", HealthState::kUp, "connected");
+  EXPECT_EQ(Info("web3").share, 0);
+}
+
+TEST_F(ServiceManagerTest, SlowStartGivesTheWeightBackInSteps) {
+  ServiceConfig web = CheckedWeb();
+  web.slow_start = seconds(20);
+  ASSERT_TRUE(Apply(Config({web})).ok());
+  EXPECT_EQ(Info("web1").effective_weight, 100) << "a service that starts needs none";
+  Report("web1", HealthState::kDown, "gone");
+  Report("web1", HealthState::kUp, "connected");
+  EXPECT_EQ(Info("web1").effective_weight, 10);
+  const auto after = [&](int passed) {
+    manager_.Tick(now_ + seconds(passed));
+    return Info("web1").effective_weight;
+  };
+  EXPECT_EQ(after(5), 20);
+  EXPECT_EQ(after(10), 50);
+  EXPECT_EQ(after(19), 90);
+  EXPECT_EQ(after(20), 100);
+  const uint64_t generation = published_.Load()->generation;
+  EXPECT_EQ(after(21), 100);
+  EXPECT_EQ(published_.Load()->generation, generation);
+
+  now_ += seconds(30);
+  web.backends.push_back({"web4", Ip("10.2.0.14"), 100});
+  ASSERT_TRUE(Apply(Config({web})).ok());
+  EXPECT_EQ(Info("web4").effective_weight, 10) << "joins a running service";
+  EXPECT_EQ(Info("web1").effective_weight, 100);
+  ASSERT_TRUE(manager_.Drain("web", "web2").ok());
+  ASSERT_TRUE(manager_.Enable("web", "web2").ok());
+  EXPECT_EQ(Info("web2").effective_weight, 10);
+}
+
 TEST_F(ServiceManagerTest, HealthSurvivesAReloadThatKeepsTheCheck) {
   ASSERT_TRUE(Apply(Config({CheckedWeb()})).ok());
   Report("web1", HealthState::kDown, "timed out");

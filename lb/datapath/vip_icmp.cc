@@ -124,7 +124,10 @@ bool FindBackend(StageContext& context, LbLcore& lcore, const ServiceTable& tabl
   for (const ConnectionTable* other : lcore.others) {
     if (counts(other->Find(flow_hash, tick))) return true;
   }
-  const FlowChoice choice = ChooseBackend(table, service, flow_hash, false);
+  FlowChoice choice = ChooseBackend(table, service, flow_hash, false);
+  if (choice.found && table.Backend(choice.backend).state == BackendState::kDown) {
+    choice = ChooseBackend(table, service, flow_hash, true);
+  }
   backend = choice.backend;
   return choice.found;
 }
