@@ -34,6 +34,11 @@ FLYOVER_RESULT(NexthopResult, gateway, port, weight, state, mac)
 FLYOVER_RESULT(RouteResult, prefix, metric, protocol, action, mtu, active, nexthops)
 FLYOVER_RESULT(RoutesResult, routes, total, fib4_entries, fib6_entries, fib_memory_bytes)
 FLYOVER_RESULT(RouteExplainResult, address, found, route, verdict)
+FLYOVER_RESULT(SyncDifferenceResult, prefix, metric, kernel, flyover)
+FLYOVER_RESULT(SyncResult, kernel_routes, fib4_entries, fib6_entries, routes_refused,
+               routes_foreign, messages, malformed, queue_bytes, lag_seconds, losses, resyncs,
+               resyncs_failed, resync_due, resync_seconds, resync_age_seconds, compared,
+               differences, diff)
 FLYOVER_RESULT(NeighborResult, port, address, mac, state, held_packets)
 FLYOVER_RESULT(NeighborsResult, neighbors)
 FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, backends, backends_up,

@@ -130,6 +130,9 @@ class Parser {
         ->type_name("")
         ->required()
         ->check(CheckAddress);
+    Add(show, "sync", "How far the daemon follows the kernel's routes", "show.sync")
+        ->add_flag("--diff", result_.diff,
+                   "Compare the kernel's routes with Flyover's, one by one");
     AddLimit(Add(show, "connections", "Flows that the balancer has given a backend",
                  "show.connections"));
   }

@@ -69,6 +69,7 @@ class Cli {
     if (command == "show.routes" || command == "show.connections") {
       args["limit"] = invocation_.limit.value_or(kDefaultLimit);
     }
+    if (command == "show.sync") args["diff"] = invocation_.diff;
     if (command.starts_with("backend.")) {
       args["service"] = invocation_.service;
       args["backend"] = invocation_.backend;

@@ -130,6 +130,30 @@ std::string Render(const RouteExplainResult& result, const RenderOptions&) {
   return text + table.Render();
 }
 
+std::string Render(const SyncResult& result, const RenderOptions& options) {
+  std::string text = "routes     " + Count(result.kernel_routes, options) +
+                     " of the kernel; FIB: " + Count(result.fib4_entries, options) + " IPv4, " +
+                     Count(result.fib6_entries, options) + " IPv6; " +
+                     Count(result.routes_refused, options) + " refused for want of room, " +
+                     Count(result.routes_foreign, options) + " over other interfaces\n";
+  text += "messages   " + Count(result.messages, options) + " read, " +
+          Count(result.malformed, options) + " malformed, " + Count(result.losses, options) +
+          " times lost; queue " + HumanBytes(result.queue_bytes) + ", lag " +
+          HumanDuration(result.lag_seconds) + "\n";
+  text += "resyncs    " + Count(result.resyncs, options) + ", " +
+          Count(result.resyncs_failed, options) + " failed; the last took " +
+          HumanDuration(result.resync_seconds) + ", " + HumanDuration(result.resync_age_seconds) +
+          " ago" + (result.resync_due ? "; one is due" : "") + "\n";
+  if (!result.compared) return text;
+  text += "difference " + Count(result.differences, options) + "\n";
+  Table table({{"PREFIX"}, {"METRIC", kRight}, {"KERNEL"}, {"FLYOVER"}});
+  for (const SyncDifferenceResult& d : result.diff) {
+    table.AddRow({d.prefix, std::to_string(d.metric), d.kernel.empty() ? "-" : d.kernel,
+                  d.flyover.empty() ? "-" : d.flyover});
+  }
+  return table.empty() ? text : text + table.Render();
+}
+
 std::string Render(const NeighborsResult& result, const RenderOptions& options) {
   Table table({{"ADDRESS"}, {"PORT"}, {"STATE"}, {"MAC"}, {"HELD", kRight}});
   for (const NeighborResult& n : result.neighbors) {

@@ -42,6 +42,7 @@ class KernelSide {
   void ApplyStatic(const Document& document);
 
   router::Rib& rib() { return *rib_; }
+  router::KernelSync& sync() { return *sync_; }
   const router::KernelSync& sync() const { return *sync_; }
   const router::NeighborResolver& resolver() const { return *resolver_; }
   ExceptionThread& exception() { return *exception_; }
