@@ -68,6 +68,7 @@ void Fib6::Lookup(const Ipv6Key* dst, GroupId* out, unsigned n) const {
   uint64_t rest[kMaxBatch];  // of the address, from the chunk that `entry` lies in
   uint8_t walking[kMaxBatch];
   unsigned walking_count = 0;
+  const uint32_t fallback = default_.load(std::memory_order_acquire);
 
   // Bits 0 to 31. Nearly every address with a route goes through a wide there.
   constexpr uint32_t kNowhere = ~0u;
@@ -126,11 +127,13 @@ void Fib6::Lookup(const Ipv6Key* dst, GroupId* out, unsigned n) const {
     }
   }
 
-  const uint32_t fallback = default_.load(std::memory_order_acquire);
   for (unsigned i = 0; i < n; ++i) {
     const uint32_t group = entry[i] & kGroupMask;
     out[i] = GroupId(group != 0 ? group : fallback);
   }
+  // A default route that changed meanwhile may never have been what these addresses followed.
+  if (default_.load(std::memory_order_acquire) != fallback) [[unlikely]]
+    Lookup(dst, out, n);
 }
 
 void Fib6::Lookup(const std::array<uint8_t, 16>* const* dst, GroupId* out, unsigned n) const {

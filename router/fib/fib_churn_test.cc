@@ -50,7 +50,10 @@ class Churn {
       const Status status = state.prefix.family() == IpFamily::kIpv4
                                 ? tables_.fib4.Remove(state.prefix, qsbr_)
                                 : tables_.fib6.Remove(state.prefix, qsbr_);
-      ASSERT_TRUE(status.ok()) << status.message();
+      if (!status.ok()) {  // readers lag behind, and the route stays
+        ASSERT_EQ(status.code(), StatusCode::kResourceExhausted) << status.message();
+        return;
+      }
       Drop(state.group, state.adjacencies);
       state.group = GroupId(0);
     } else {
