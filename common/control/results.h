@@ -54,6 +54,7 @@ struct PortResult {
   uint64_t tap_in_packets = 0;   // written to the kernel
   uint64_t tap_out_packets = 0;  // read from the kernel
   std::vector<std::string> addresses;
+  std::vector<std::string> features;  // what it does beyond forwarding: "urpf strict"
 };
 struct PortsResult {
   std::vector<PortResult> ports;
@@ -118,10 +119,18 @@ struct PuntClassResult {
   uint64_t rate_pps = 0;  // per lcore
   uint64_t policed = 0;
 };
+struct IcmpErrorResult {
+  std::string type;
+  uint64_t sent = 0;
+  uint64_t limited = 0;  // refused by one of the rates
+};
 struct DropsResult {
   std::vector<DropResult> drops;  // every reason, zeros too
   std::vector<PuntResult> punts;
   std::vector<PuntClassResult> punt_classes;
+  std::vector<IcmpErrorResult> icmp_errors;  // of the router
+  uint64_t fragmented = 0;                   // IPv4 packets that were cut
+  uint64_t fragments = 0;                    // the pieces
 };
 
 struct NexthopResult {

@@ -33,6 +33,7 @@ namespace flyover {
   X(kMartianSource, "martian_source", "source address that must not appear (RFC 1812 5.3.7)")     \
   X(kMartianDestination, "martian_destination",                                                   \
     "destination address that must not be forwarded (RFC 1812 5.3.7)")                            \
+  X(kUrpf, "urpf", "no route back to the source by the port it came in by (`urpf`, RFC 3704)")    \
   X(kL2BroadcastUnicastIp, "l2_bcast_unicast_ip",                                                 \
     "unicast IP in a broadcast or multicast frame (RFC 1812 5.3.4)")                              \
   X(kIpBroadcast, "ip_broadcast",                                                                 \

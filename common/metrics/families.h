@@ -58,6 +58,11 @@ enum class MetricType : uint8_t { kCounter, kGauge };
   X(kPunts, "flyover_punts_total", kCounter, "reason,class", "packets given to the kernel")        \
   X(kPuntPoliced, "flyover_punt_policed_total", kCounter, "class",                                 \
     "packets over the rate of their punt class")                                                   \
+  X(kIcmpErrors, "flyover_icmp_errors_total", kCounter, "type,outcome",                            \
+    "ICMP errors of the router: sent, or limited by a rate")                                       \
+  X(kFragmented, "flyover_fragmented_packets_total", kCounter, "",                                 \
+    "IPv4 packets that were cut for a link")                                                       \
+  X(kFragments, "flyover_fragments_total", kCounter, "", "pieces that they were cut into")         \
   X(kRoutes, "flyover_fib_routes", kGauge, "family", "entries of the FIB: ipv4, ipv6")             \
   X(kFibMemory, "flyover_fib_memory_bytes", kGauge, "family", "memory of the FIB")                 \
   X(kNeighbors, "flyover_neighbors", kGauge, "state", "neighbours: resolved, unresolved, failed")  \

@@ -118,6 +118,14 @@ bool CrossesLinks(const PacketMeta& meta, NexthopAction action) {
          (action == NexthopAction::kForward || action == NexthopAction::kGlean);
 }
 
+// RFC 1812 4.2.2.7: a router fragments what may be fragmented. Not what the balancer sends on.
+bool MayFragment(const RouterLcore& router, const PacketMeta& meta, const Ipv4Header& ip,
+                 const Adjacency& adjacency) {
+  if ((meta.flags & (kIpv6 | kOriginated)) != 0) return false;
+  if ((ip.fragment.host() & kIpv4DontFragment) != 0) return false;
+  return ((*router.ports->Load())[adjacency.port].features & kNoFragments) == 0;
+}
+
 }  // namespace
 
 void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
@@ -193,7 +201,7 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
 }
 
 void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
-            IndexList& fits, Burst& answers) {
+            IndexList& fits, IndexList& too_long, Burst& answers) {
   for (const uint8_t i : in) {
     rte_mbuf* const m = burst.pkt[i];
     PacketMeta& meta = burst.meta[i];
@@ -214,7 +222,9 @@ void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexLis
       ctx.Drop(m, DropReason::kTtlExpired);
       continue;
     }
-    if (meta.l3_length > adjacency.mtu) {
+    const bool cut = __builtin_expect(meta.l3_length > adjacency.mtu, 0) &&
+                     MayFragment(router, meta, *ip4, adjacency);
+    if (__builtin_expect(meta.l3_length > adjacency.mtu && !cut, 0)) {
       uint16_t mtu = static_cast<uint16_t>(adjacency.mtu - meta.overhead);
       if (ipv6 && meta.overhead == 0) mtu = std::max(mtu, kIpv6MinimumMtu);
       SendIcmpError(ctx, router, burst, i, IcmpErrorKind::kTooBig, mtu, answers);
@@ -228,7 +238,7 @@ void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexLis
         DecrementTtl(*ip4);
       }
     }
-    fits.Add(i);
+    (cut ? too_long : fits).Add(i);
   }
 }
 

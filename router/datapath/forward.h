@@ -22,9 +22,11 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
                IndexList& forward, Burst& answers);
 
 // Stage 10. Hop limits of transit packets (and of dead ones to a service), MTU of all.
-// Out:  fits; drop ttl_expired, mtu_exceeded
+// Out:  fits
+//       too_long  IPv4 in transit without DF: to be cut (router/datapath/fragment.h)
+//       drop      ttl_expired, mtu_exceeded
 void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
-            IndexList& fits, Burst& answers);
+            IndexList& fits, IndexList& too_long, Burst& answers);
 
 // Stage 11. The Ethernet header from the adjacency.
 // Out:  ready     the frame is complete; egress[i] is its port

@@ -55,6 +55,17 @@ TypeCode Ipv6Code(IcmpErrorKind kind) {
   return {kIcmpv6Unreachable, kIcmpv6AddressUnreachable};
 }
 
+IcmpErrorType TypeOf(IcmpErrorKind kind) {
+  switch (kind) {
+    case IcmpErrorKind::kTimeExceeded:
+      return IcmpErrorType::kTimeExceeded;
+    case IcmpErrorKind::kTooBig:
+      return IcmpErrorType::kTooBig;
+    default:
+      return IcmpErrorType::kUnreachable;
+  }
+}
+
 // RFC 1812 4.3.2.7, RFC 4443 2.4 (e): never about an ICMP error, a later fragment, or a link-layer
 // group. (Bad sources and group destinations do not get this far.) Nor to a link-local source: the
 // FIB knows no way to it. Our own packets (errors, a VIP's echo replies) get no errors either; a
@@ -89,13 +100,16 @@ PortIndex EgressPort(const RouterLcore& router, const IpAddress& dst) {
 }
 
 // RFC 1812 4.3.2.4: the address of the interface the error leaves by; where it has none, of the one
-// the packet came in by, then of any port.
+// the packet came in by, then of any port. The document may prefer the second, or a fixed address.
 template <typename Address>
 std::optional<Address> SourceAddress(const RouterLcore& router, PortIndex in_port,
-                                     const IpAddress& dst,
+                                     const IpAddress& dst, const std::optional<Address>& fixed,
                                      std::optional<Address> PortEntry::*member) {
+  if (fixed) return fixed;
   const PortTable& ports = *router.ports->Load();
-  for (const PortIndex port : {EgressPort(router, dst), in_port}) {
+  std::array<PortIndex, 2> order = {EgressPort(router, dst), in_port};
+  if (router.icmp_source.incoming) std::swap(order[0], order[1]);
+  for (const PortIndex port : order) {
     if (port != kNoPort && ports[port].*member) return ports[port].*member;
   }
   for (const PortEntry& entry : ports.ports) {
@@ -171,10 +185,6 @@ void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, u
                    IcmpErrorKind kind, uint16_t rest, Burst& answers) {
   const PacketMeta& meta = burst.meta[i];
   if (!MayAnswer(meta) || answers.size == kMaxBurst) return;
-  if (!router.icmp_errors.Take(ctx.now())) {
-    ++router.icmp_errors_limited;
-    return;
-  }
   const Offender offender = {
       .m = burst.pkt[i],
       .offset = static_cast<unsigned>(meta.l3_offset + meta.overhead),
@@ -197,7 +207,8 @@ void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, u
     // A service answers from its VIP: the client knows no other address of it.
     if (offender.encapsulated) {
       src = Ipv6Address::FromBytes(ip->dst);
-    } else if (const auto own = SourceAddress(router, meta.in_port, client, &PortEntry::ipv6)) {
+    } else if (const auto own = SourceAddress(router, meta.in_port, client, router.icmp_source.ipv6,
+                                              &PortEntry::ipv6)) {
       src = *own;
     }
   } else {
@@ -205,12 +216,14 @@ void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, u
     client = Ipv4Address{ip->src.host()};
     if (offender.encapsulated) {
       src = Ipv4Address{ip->dst.host()};
-    } else if (const auto own = SourceAddress(router, meta.in_port, client, &PortEntry::ipv4)) {
+    } else if (const auto own = SourceAddress(router, meta.in_port, client, router.icmp_source.ipv4,
+                                              &PortEntry::ipv4)) {
       src = *own;
     }
   }
   // RFC 4443 2.4 (e.6) and RFC 1812 4.3.2.7: no answer to a source that is not one host.
   if (!src || client == IpAddress(Ipv6Address{}) || client == IpAddress(Ipv4Address{})) return;
+  if (!router.icmp_errors.Take(TypeOf(kind), client, ctx.now())) return;
 
   rte_mbuf* const m = ctx.Generate();
   if (m == nullptr) return;
@@ -221,7 +234,6 @@ void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, u
                        reinterpret_cast<Ipv4Header*>(l3));
   m->data_len = static_cast<uint16_t>(kEthernet + length);
   m->pkt_len = m->data_len;
-  ++router.icmp_errors_sent;
 
   const uint16_t n = answers.size++;
   answers.pkt[n] = m;

@@ -82,7 +82,14 @@ std::string Render(const PortsResult& result, const RenderOptions& options) {
                     std::to_string(p.mtu), p.mac, p.tap, Join(p.addresses)});
   }
   if (traffic.empty()) return "no ports\n";
-  return traffic.Render() + "\n" + details.Render();
+  Table features({{"PORT"}, {"FEATURES"}});
+  for (const PortResult& p : result.ports) {
+    std::string words;
+    for (const std::string& feature : p.features) words += (words.empty() ? "" : ", ") + feature;
+    if (!words.empty()) features.AddRow({p.name, words});
+  }
+  return traffic.Render() + "\n" + details.Render() +
+         (features.empty() ? "" : "\n" + features.Render());
 }
 
 std::string Render(const LcoresResult& result, const RenderOptions& options) {

@@ -129,8 +129,7 @@ std::optional<StartError> Daemon::StartDataplane() {
   options.ecmp_seed = EcmpSeed(document_);
   options.ecmp_symmetric = document_.router.ecmp.symmetric;
   options.ecmp_flow_label = document_.router.ecmp.ipv6_flow_label;
-  options.icmp_error_rate = document_.router.icmp_errors.rate;
-  options.icmp_error_burst = document_.router.icmp_errors.burst;
+  options.icmp_errors = document_.router.icmp_errors;
   options.connections = document_.lb.connections.capacity;
   auto dataplane = Dataplane::Create(options);
   if (!dataplane.ok()) {

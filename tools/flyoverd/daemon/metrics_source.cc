@@ -102,6 +102,12 @@ void MetricsSource::AddLedger(MetricsBuilder& metrics, const LedgerTotals& total
   for (const PuntClassResult& punt_class : drops.punt_classes) {
     metrics.Add(MetricId::kPuntPoliced, {punt_class.name}, static_cast<double>(punt_class.policed));
   }
+  for (const IcmpErrorResult& error : drops.icmp_errors) {
+    metrics.Add(MetricId::kIcmpErrors, {error.type, "sent"}, static_cast<double>(error.sent));
+    metrics.Add(MetricId::kIcmpErrors, {error.type, "limited"}, static_cast<double>(error.limited));
+  }
+  metrics.Add(MetricId::kFragmented, static_cast<double>(drops.fragmented));
+  metrics.Add(MetricId::kFragments, static_cast<double>(drops.fragments));
 }
 
 void MetricsSource::AddRouter(MetricsBuilder& metrics) const {
