@@ -1,13 +1,15 @@
-// What a look-up costs, and how long it takes to load, to change and to fail over large tables,
-// beside DPDK's rte_fib, rte_fib6 and rte_lpm with the same prefixes and the same addresses.
+// What a look-up costs, and how long it takes to load, to change and to fail
+// over large tables, beside DPDK's rte_fib, rte_fib6 and rte_lpm with the same
+// prefixes and the same addresses.
 //
 //   hot   4,096 addresses, again and again
 //   cold  4 Mi addresses inside the prefixes: more lines than any cache holds
 //
-// All tables are asked in turn, round after round, in short runs: what disturbs the machine
-// disturbs them alike, and a run longer than a time slice would measure the scheduler. Printed are
-// TSC ticks a look-up, the median and the worst of the rounds, and the median of each round's ratio
-// to ours. DPDK's tables get huge pages by the same means as ours.
+// All tables are asked in turn, round after round, in short runs: what disturbs
+// the machine disturbs them alike, and a run longer than a time slice would
+// measure the scheduler. Printed are TSC ticks a look-up, the median and the
+// worst of the rounds, and the median of each round's ratio to ours. Tables and
+// addresses lie in huge pages where the machine grants them.
 #include <rte_eal.h>
 #include <rte_fib.h>
 #include <rte_fib6.h>
@@ -57,7 +59,8 @@ double Median(std::vector<double> values) {
 
 struct Contestant {
   std::string name;
-  // Looks up kBatch addresses from the `first`th on and adds the results to `sink`.
+  // Looks up kBatch addresses from the `first`th on and adds the results to
+  // `sink`.
   std::function<void(size_t first)> lookup;
 };
 
@@ -69,7 +72,8 @@ void Race(const char* what, const std::vector<Contestant>& contestants, size_t a
     for (size_t turn = 0; turn < contestants.size(); ++turn) {
       // There and back again: nobody always follows the same one.
       const size_t c = round % 2 == 0 ? turn : contestants.size() - 1 - turn;
-      // Few addresses are hot: the others' turns have pushed them out of the caches.
+      // Few addresses are hot: the others' turns have pushed them out of the
+      // caches.
       for (size_t i = 0; i < addresses && addresses <= kRun; i += kBatch) contestants[c].lookup(i);
       const uint64_t start = __rdtsc();
       for (size_t done = 0; done < kRun; done += kBatch) {
@@ -132,8 +136,10 @@ void Load(const char* name, Fib& fib, const std::vector<IpPrefix>& prefixes, Qsb
   qsbr.Reclaim();
   const double count = 2e-6 * static_cast<double>(flaps);
   std::printf(
-      "%s: %zu routes, %zu refused; lcores read %.1f MB, the writer keeps %.1f MB beside it\n"
-      "  loaded in %.2f s; %.2f M changes/s withdrawn and announced, %.2f M/s of next hop\n",
+      "%s: %zu routes, %zu refused; lcores read %.1f MB, the writer "
+      "keeps %.1f MB beside it\n"
+      "  loaded in %.2f s; %.2f M changes/s withdrawn and announced, "
+      "%.2f M/s of next hop\n",
       name, fib.size(), refused, static_cast<double>(fib.table_bytes()) / 1e6,
       static_cast<double>(fib.rule_bytes()) / 1e6, load, count / flap, count / change);
 }
@@ -183,17 +189,19 @@ void BenchIpv4(uint64_t seed, QsbrDomain& qsbr) {
                      : 1;
     }
   });
-  std::printf("  rte_lpm: %zu routes only, since its add is a scan: %.2f s, %zu refused\n",
-              kLpmRoutes, lpm_load, refused);
+  std::printf(
+      "  rte_lpm: %zu routes only, since its add is a scan: %.2f s, "
+      "%zu refused\n",
+      kLpmRoutes, lpm_load, refused);
 
-  std::vector<uint32_t> dst, lpm_dst;
+  MappedArray<uint32_t> dst(kCold), lpm_dst(kCold);
   const auto inside = [&](size_t routes) {
     const IpPrefix& p = prefixes[random() % routes];
     const uint32_t host = p.IsHost() ? 0 : static_cast<uint32_t>(random()) >> p.length();
     return p.address().v4().value | host;
   };
-  while (dst.size() < kCold) dst.push_back(inside(prefixes.size()));
-  while (lpm_dst.size() < kCold) lpm_dst.push_back(inside(kLpmRoutes));
+  for (size_t i = 0; i < kCold; ++i) dst[i] = inside(prefixes.size());
+  for (size_t i = 0; i < kCold; ++i) lpm_dst[i] = inside(kLpmRoutes);
   size_t different = 0;
   const std::vector<Contestant> contestants = {
       {"Fib4",
@@ -233,8 +241,9 @@ void BenchIpv4(uint64_t seed, QsbrDomain& qsbr) {
   rte_lpm_free(lpm);
 }
 
-// Registries give providers a /32 or a /29 each out of some fifty /16s; most other prefixes lie in
-// one of those, and some providers announce thousands, as by Zipf.
+// Registries give providers a /32 or a /29 each out of some fifty /16s; most
+// other prefixes lie in one of those, and some providers announce thousands, as
+// by Zipf.
 std::vector<IpPrefix> Ipv6Prefixes(std::mt19937_64& random, size_t count) {
   constexpr unsigned kShares[][2] = {{48, 46}, {32, 13}, {44, 8}, {40, 7}, {29, 6}, {36, 5},
                                      {46, 4},  {47, 3},  {45, 2}, {33, 2}, {64, 3}, {56, 1}};
@@ -293,17 +302,17 @@ void BenchIpv6(uint64_t seed, QsbrDomain& qsbr) {
   });
   std::printf("  rte_fib6: 400,000 tbl8, loaded in %.2f s, %zu refused\n", load, refused);
 
-  std::vector<Ipv6Address> dst;
-  std::vector<Ipv6Key> keys;
-  while (dst.size() < kCold) {
+  MappedArray<Ipv6Address> dst(kCold);
+  MappedArray<Ipv6Key> keys(kCold);
+  for (size_t i = 0; i < kCold; ++i) {
     const IpPrefix& p = prefixes[random() % prefixes.size()];
     const uint64_t high = Ipv6Key::Of(p.address().data()).high;
     const uint64_t host = p.length() < 64 ? random() >> p.length() : 0;
     Ipv6Address a;
     StoreUnaligned(a.bytes.data(), SwapBytes(high | host));
     StoreUnaligned(a.bytes.data() + 8, random());
-    dst.push_back(a);
-    keys.push_back(Ipv6Key::Of(a.bytes.data()));
+    dst[i] = a;
+    keys[i] = Ipv6Key::Of(a.bytes.data());
   }
   size_t different = 0;
   for (size_t first = 0; first < kCold; first += kBatch) {
@@ -345,8 +354,10 @@ void BenchFailover(QsbrDomain& qsbr) {
     worst = std::max(worst, Seconds([&] { groups.Update(group, i % 2 == 0 ? one : both, qsbr); }));
     qsbr.Reclaim();
   }
-  std::printf("fail-over of the next hop of any number of routes: %.3f ms, the worst of 1000\n",
-              worst * 1e3);
+  std::printf(
+      "fail-over of the next hop of any number of routes: %.3f ms, the "
+      "worst of 1000\n",
+      worst * 1e3);
 }
 
 void PrintMachine(uint64_t seed) {
@@ -360,15 +371,33 @@ void PrintMachine(uint64_t seed) {
   const uint64_t start = __rdtsc();
   const double seconds =
       Seconds([] { std::this_thread::sleep_for(std::chrono::milliseconds(50)); });
-  std::printf("%u CPUs %s, TSC %.2f GHz, Linux %s, DPDK %s; seed %lu, batches of %u, %u rounds\n",
-              std::thread::hardware_concurrency(), model.c_str(),
-              static_cast<double>(__rdtsc() - start) / seconds / 1e9, name.release,
-              RTE_VER_PREFIX " " RTE_STR(RTE_VER_YEAR) "." RTE_STR(RTE_VER_MONTH), seed, kBatch,
-              kRounds);
+  std::printf(
+      "%u CPUs %s, TSC %.2f GHz, Linux %s, DPDK %s; seed %lu, batches of %u, "
+      "%u rounds\n",
+      std::thread::hardware_concurrency(), model.c_str(),
+      static_cast<double>(__rdtsc() - start) / seconds / 1e9, name.release,
+      RTE_VER_PREFIX " " RTE_STR(RTE_VER_YEAR) "." RTE_STR(RTE_VER_MONTH), seed, kBatch, kRounds);
 }
 
-int HugePages(const rte_memseg_list*, const rte_memseg* segment, void*) {
-  madvise(segment->addr, segment->len, MADV_HUGEPAGE);
+// Puts huge pages, by the same means as ours, under DPDK's memory, which
+// without hugetlbfs is a memfd of small ones: what is there already is kept.
+int HugePages(const rte_memseg_list*, const rte_memseg* segment, size_t size, void*) {
+  constexpr size_t kPage = 4096;
+  auto* const start = static_cast<uint8_t*>(segment->addr);
+  std::vector<uint8_t> resident(size / kPage);
+  if (mincore(start, size, resident.data()) != 0) return -1;
+  std::vector<std::pair<size_t, std::vector<uint8_t>>> kept;
+  for (size_t page = 0; page < resident.size(); ++page) {
+    uint8_t* const at = start + page * kPage;
+    if ((resident[page] & 1) != 0) kept.emplace_back(page, std::vector<uint8_t>(at, at + kPage));
+  }
+  if (mmap(start, size, PROT_READ | PROT_WRITE,
+           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
+    return -1;
+  }
+  madvise(start, size, MADV_HUGEPAGE);
+  for (const auto& [page, bytes] : kept)
+    std::copy(bytes.begin(), bytes.end(), start + page * kPage);
   return 0;
 }
 
@@ -377,7 +406,7 @@ int Main(int argc, char** argv) {
   const char* const eal[] = {"fib_bench", "--no-huge", "--no-pci", "--no-shconf", "-m",
                              "2048",      "-l",        "0",        "--log-level", "lib.eal:error"};
   if (rte_eal_init(static_cast<int>(std::size(eal)), const_cast<char**>(eal)) < 0) return 1;
-  rte_memseg_walk(HugePages, nullptr);
+  if (rte_memseg_contig_walk(HugePages, nullptr) != 0) return 1;
   PrintMachine(seed);
   QsbrDomain qsbr(1);
   BenchIpv4(seed, qsbr);
