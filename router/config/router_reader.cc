@@ -7,25 +7,29 @@ namespace flyover::router {
 
 namespace {
 
+void ReadIcmpAddress(const ConfigValue& item, IcmpSourceConfig& config, ConfigReport& report) {
+  const auto& address = item.As<IpAddress>();
+  const std::string_view why = WhyNotUnicast(address);
+  const bool twice = address.is_v4() ? config.ipv4.has_value() : config.ipv6.has_value();
+  if (!why.empty() || twice) {
+    report.Error(item.at, item.path,
+                 Quoted(address.ToString()) + " " +
+                     (twice ? "is the second address of its family" : std::string(why)) +
+                     "; accepted: a unicast address of this box, one for each family");
+  } else if (address.is_v4()) {
+    config.ipv4 = address.v4();
+  } else {
+    config.ipv6 = address.v6();
+  }
+}
+
 void ReadIcmpSource(const ConfigValue& source, IcmpSourceConfig& config, ConfigReport& report) {
   if (source.Is<std::string>()) {
     config.incoming = source.As<std::string>() == "incoming";
-    return;
-  }
-  for (const ConfigValue& item : source.items) {
-    const auto& address = item.As<IpAddress>();
-    const std::string_view why = WhyNotUnicast(address);
-    const bool twice = address.is_v4() ? config.ipv4.has_value() : config.ipv6.has_value();
-    if (!why.empty() || twice) {
-      report.Error(item.at, item.path,
-                   Quoted(address.ToString()) + " " +
-                       (twice ? "is the second address of its family" : std::string(why)) +
-                       "; accepted: a unicast address of this box, one for each family");
-    } else if (address.is_v4()) {
-      config.ipv4 = address.v4();
-    } else {
-      config.ipv6 = address.v6();
-    }
+  } else if (source.Is<IpAddress>()) {
+    ReadIcmpAddress(source, config, report);
+  } else {
+    for (const ConfigValue& item : source.items) ReadIcmpAddress(item, config, report);
   }
 }
 

@@ -98,6 +98,9 @@ TEST(ReadRouter, IcmpErrors) {
                                         .ipv6 = Ipv6Address::Parse("2001:db8:ff::1")}}));
   EXPECT_TRUE(
       Parse("router: { icmp_errors: { source: incoming } }\n").config.icmp_errors.source.incoming);
+  EXPECT_EQ(
+      Parse("router: { icmp_errors: { source: 10.255.0.1 } }\n").config.icmp_errors.source.ipv4,
+      Ipv4Address::Parse("10.255.0.1"));
   EXPECT_THAT(Parse("router: { icmp_errors: { source: [10.0.0.1, 10.0.0.2] } }\n").errors,
               ElementsAre(HasSubstr("is the second address of its family")));
   EXPECT_THAT(Parse("router: { icmp_errors: { source: 224.0.0.1 } }\n").errors,

@@ -104,7 +104,7 @@ SchemaKey IcmpErrorsKey() {
            .help =
                "A limit for each prefix of sources, so that one network cannot use up the rest"},
           {.name = "source",
-           .schema = OneOf({Enum({"outgoing", "incoming"}), OneOrListOf(Address(), 1, 2)}),
+           .schema = OneOf({Enum({"outgoing", "incoming"}), Address(), ListOf(Address(), 1, 2)}),
            .fallback = "outgoing",
            .help = "Source address of ICMP errors: of the port that they leave by (RFC 1812 "
                    "4.3.2.4), of the port that the packet came in by, or a fixed one of this box, "

@@ -77,7 +77,7 @@ TEST(Limits, APortThatIsDownGetsNothing) {
 
 TEST(Limits, AnMtuThatChangesCountsAtOnce) {
   PathLab lab;
-  const Bytes frame = From(kP0) / Ip4{.src = kClient4, .dst = kFar4} / Payload(1380);
+  const Bytes frame = From(kP0) / Ip4{.src = kClient4, .dst = kFar4, .df = true} / Payload(1380);
   EXPECT_EQ(lab.Pass(kP0, frame).drops.size(), 0u);
   lab.SetPort(kP1, 1399, true);
   const Outcome outcome = lab.Pass(kP0, frame);
