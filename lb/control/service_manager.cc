@@ -33,7 +33,9 @@ struct ServiceManager::Service {
     PoolTable table;
     Clock::time_point until;
   };
-  std::vector<Kept> kept;  // the oldest first; no two choose alike, none is empty
+  std::vector<Kept> kept;           // the oldest first; no two choose alike, none is empty
+  std::vector<uint64_t> unsettled;  // ServiceEntry::unsettled
+  bool tables_changed = false;      // since `unsettled` was computed
 
   const Backend* Find(const IpAddress& address) const {
     for (const Backend& backend : backends) {
@@ -101,6 +103,24 @@ Status CheckService(const ServiceConfig& service) {
   return Status::Ok();
 }
 
+// Which slots of `present` the tables do not agree about; nothing where their sizes differ.
+std::vector<uint64_t> UnsettledSlots(const PoolTable& present, const std::vector<PoolTable>& kept) {
+  const auto owner = [](const PoolTable& table, uint32_t slot) {
+    const uint16_t i = table.maglev->slots()[slot];
+    return i == MaglevTable::kNone ? -1 : int{table.pool[i].value()};
+  };
+  const uint32_t size = present.maglev->size();
+  std::vector<uint64_t> unsettled(kept.empty() ? 0 : size / 64 + 1);
+  for (const PoolTable& table : kept) {
+    if (table.maglev->size() != size) return {};
+    for (uint32_t slot = 0; slot < size; ++slot) {
+      const uint64_t differs = owner(table, slot) != owner(present, slot) ? 1 : 0;
+      unsettled[slot / 64] |= differs << (slot % 64);
+    }
+  }
+  return unsettled;
+}
+
 // "web1, web2, web3", cut short where it gets long.
 template <typename Items, typename Name>
 std::string Listed(const Items& items, Name&& name) {
@@ -138,10 +158,12 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
   std::set<std::string> kept;
   for (const ServiceConfig& service_config : config.services) {
     const auto old_service = old_services.find(service_config.name);
-    Service service{service_config, {}, {}, {}, {}};
+    Service service;
+    service.config = service_config;
     if (old_service != old_services.end()) {
       service.current = old_service->second->current;
       service.kept = old_service->second->kept;
+      service.unsettled = old_service->second->unsettled;
     }
     const auto [service_id, fresh_service] = service_ids_.Acquire(service_config.name);
     service.id = ServiceId(service_id);
@@ -287,6 +309,10 @@ void ServiceManager::Republish() {
     entry.maglev = service.current.maglev;
     entry.pool = service.current.pool;
     for (const Service::Kept& kept : service.kept) entry.previous.push_back(kept.table);
+    if (std::exchange(service.tables_changed, false)) {
+      service.unsettled = UnsettledSlots(service.current, entry.previous);
+    }
+    entry.unsettled = service.unsettled;
     for (const IpAddress& vip : service.config.vips) {
       (void)table->vips.Add(vip, static_cast<uint8_t>(entry.protocol), service.config.port,
                             service.id);
@@ -298,10 +324,11 @@ void ServiceManager::Republish() {
 
 void ServiceManager::ChangeTable(Service& service, PoolTable next) {
   PoolTable before = std::exchange(service.current, std::move(next));
-  if (before.maglev == nullptr || before.maglev->empty() ||
-      before.maglev->digest() == service.current.maglev->digest()) {
+  if (before.maglev == nullptr || before.maglev->digest() == service.current.maglev->digest()) {
     return;
   }
+  service.tables_changed = true;
+  if (before.maglev->empty()) return;  // whose flows were dropped
   const auto until = now_ + ChangeWindow(service.config.protocol) + kClockSlack;
   const auto alike =
       std::find_if(service.kept.begin(), service.kept.end(), [&](const Service::Kept& kept) {
@@ -446,7 +473,10 @@ void ServiceManager::Tick(Clock::time_point now) {
   size_t ended = 0;
   for (Service& service : services_) {
     for (const Backend& backend : service.backends) ended += backend.ramp_since.has_value();
-    ended += std::erase_if(service.kept, [&](const auto& kept) { return kept.until < now; });
+    const size_t over =
+        std::erase_if(service.kept, [&](const auto& kept) { return kept.until < now; });
+    service.tables_changed |= over != 0;
+    ended += over;
   }
   if (ended != 0) Republish();
   if (backend_ids_.retired() == 0) return;

@@ -119,7 +119,7 @@ class ServiceManager {
   size_t retired_ids() const { return backend_ids_.retired(); }
   // Of the Maglev tables of all services, those that they share counted once.
   size_t table_memory_bytes() const { return tables_.memory_bytes(); }
-  static constexpr size_t kMostKeptTables = 16;
+  static constexpr size_t kMostKeptTables = 64;
 
  private:
   struct Backend;

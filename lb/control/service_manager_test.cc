@@ -375,7 +375,7 @@ TEST_F(ServiceManagerTest, ATableThatComesAndGoesIsKeptOnce) {
 
 TEST_F(ServiceManagerTest, KeptTablesAreBounded) {
   ASSERT_TRUE(Apply(Config({Web()})).ok());
-  for (uint16_t weight = 1; weight <= 50; ++weight) {
+  for (uint16_t weight = 1; weight <= 80; ++weight) {
     ASSERT_TRUE(manager_.SetWeight("web", "web1", weight).ok());
   }
   EXPECT_EQ(manager_.Services()[0].kept_tables, ServiceManager::kMostKeptTables);

@@ -40,8 +40,8 @@ void BackendSelect(StageContext& context, LbLcore& lcore, const ServiceTable& ta
     }
     // FIN and RST end a flow, other flags tell of none: nothing is worth remembering.
     const bool ends = touch == Touch::kClose || touch == Touch::kNothing;
-    if (__builtin_expect(choice.remember && !ends, 0) &&
-        !KnownByNow(lcore, meta, tick, touch, choice.backend)) {
+    if (__builtin_expect(choice.remember, 0) &&
+        !KnownByNow(lcore, meta, tick, touch, choice.backend) && !ends) {
       lcore.connections->Insert(
           meta.flow_hash, choice.backend, tick, table.connection_timeouts(),
           touch == Touch::kOpen ? EntryState::kBrief : EntryState::kTentative);

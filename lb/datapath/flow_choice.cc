@@ -3,30 +3,6 @@
 #include "lb/service/flow_slices.h"
 
 namespace flyover::lb {
-namespace {
-
-FlowChoice ChooseAfterChange(const ServiceTable& table, ServiceId id, uint32_t slice, bool opens,
-                             FlowChoice choice) {
-  const ServiceEntry& service = table.Service(id);
-  if (!opens) {
-    const PoolTable& oldest = service.previous.front();
-    const uint16_t i = oldest.maglev->Lookup(slice);
-    if (i != MaglevTable::kNone && MayKeepBackend(table, id, oldest.pool[i], opens)) {
-      choice.found = true;
-      choice.remember = choice.backend != oldest.pool[i];
-      choice.backend = oldest.pool[i];
-    }
-  }
-  if (!choice.found) return choice;
-  for (const PoolTable& kept : service.previous) {
-    const uint16_t i = kept.maglev->Lookup(slice);
-    if (i == MaglevTable::kNone || kept.pool[i] != choice.backend) choice.remember = true;
-  }
-  return choice;
-}
-
-}  // namespace
-
 bool MayKeepBackend(const ServiceTable& table, ServiceId service, BackendId backend, bool opens) {
   const BackendEntry& entry = table.Backend(backend);
   if (entry.service != service) return false;
@@ -53,8 +29,16 @@ FlowChoice ChooseBackend(const ServiceTable& table, ServiceId id, uint64_t flow_
     choice.found = true;
     choice.backend = service.pool[i];
   }
-  if (__builtin_expect(service.previous.empty(), 1)) return choice;
-  return ChooseAfterChange(table, id, slice, opens, choice);
+  if (__builtin_expect(service.previous.empty(), 1) || !service.Unsettled(slice)) return choice;
+  choice.remember = true;
+  if (opens) return choice;
+  const PoolTable& oldest = service.previous.front();
+  const uint16_t i = oldest.maglev->Lookup(slice);
+  if (i != MaglevTable::kNone && MayKeepBackend(table, id, oldest.pool[i], opens)) {
+    choice.found = true;
+    choice.backend = oldest.pool[i];
+  }
+  return choice;
 }
 
 }  // namespace flyover::lb

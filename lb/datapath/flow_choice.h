@@ -5,7 +5,7 @@
 // in ServiceEntry::previous, and the rule is
 //   1. a packet that opens a TCP connection goes where the present table says;
 //   2. any other goes where the oldest kept table says, if that backend may keep flows;
-//   3. the flow gets an entry exactly when any table, kept or present, says otherwise.
+//   3. the flow gets an entry exactly when the tables, kept and present, do not all say the same.
 // A flow without an entry is therefore one of whom all tables since its birth say the same, so the
 // oldest of them still kept names its backend (docs/loadbalancing.md has the proof and its limits).
 #pragma once

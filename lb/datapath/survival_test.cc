@@ -185,6 +185,18 @@ TEST_F(SurvivalTest, NoEstablishedTcpFlowMovesUnderAUdpFloodWhileThingsChange) {
   EXPECT_EQ(broken, 0u);
 }
 
+TEST_F(SurvivalTest, NoFlowMovesWhenTheTableIsResized) {
+  Open();
+  unsigned broken = 0;
+  for (const uint32_t size : {4093u, 131'071u, 251u}) {
+    Tcp().table_size = Udp().table_size = size;
+    Use();
+    WaitSeconds(1);
+    broken += GoOn();
+  }
+  EXPECT_EQ(broken, 0u);
+}
+
 TEST_F(SurvivalTest, ASteadyTableRemembersNothing) {
   Open();
   Flood(20'000, false, kTcpSyn);

@@ -36,6 +36,16 @@ struct ServiceEntry {
   // Tables in force until a change not long ago, the oldest first; none in a steady service. No two
   // choose alike, none is empty.
   std::vector<PoolTable> previous;
+  // A bit for each slot of `maglev` of which the tables, kept and present, do not all say the same;
+  // empty where they cannot be compared, being of different sizes.
+  std::vector<uint64_t> unsettled;
+
+  // Whether the tables disagree about a flow. REQUIRES: there are previous ones.
+  bool Unsettled(uint32_t slice) const {
+    if (unsettled.empty()) return true;
+    const uint32_t slot = ReduceHash(slice, maglev->size());
+    return (unsettled[slot / 64] >> (slot % 64) & 1) != 0;
+  }
 };
 
 struct ServiceTable {
