@@ -89,6 +89,9 @@ Status CheckService(const ServiceConfig& service) {
   const auto fail = [&](const std::string& what) {
     return Status(StatusCode::kInvalidArgument, "service " + service.name + ": " + what);
   };
+  if (std::find(kTableSizes.begin(), kTableSizes.end(), service.table_size) == kTableSizes.end()) {
+    return fail("a table cannot have " + std::to_string(service.table_size) + " slots");
+  }
   std::set<IpAddress> seen;
   for (const BackendConfig& backend : service.backends) {
     if (!seen.insert(backend.address).second) {
