@@ -17,8 +17,9 @@ bool Same(const MacAddress& a, const MacAddress& b) {
          0;
 }
 
-// 01:80:c2:00:00:xx: what bridges keep to themselves (LLDP, LACP, STP; IEEE 802.1Q 8.6.3), GARP, and
-// IS-IS with another LLC header than we know. For the neighbour on the wire, thus for the kernel.
+// 01:80:c2:00:00:xx: what bridges keep to themselves (LLDP, LACP, STP; IEEE 802.1Q 8.6.3), GARP,
+// and IS-IS with another LLC header than we know. For the neighbour on the wire, thus for the
+// kernel.
 bool IsLinkLocalGroup(const MacAddress& mac) {
   return mac.bytes[0] == 0x01 && mac.bytes[1] == 0x80 && mac.bytes[2] == 0xc2 &&
          mac.bytes[3] == 0 && mac.bytes[4] == 0;
