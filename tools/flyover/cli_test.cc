@@ -34,7 +34,8 @@ Outcome RunFlyover(const std::vector<std::string>& arguments) {
   std::ostringstream out;
   std::ostringstream err;
   Outcome outcome;
-  outcome.code = RunCli(arguments, out, err);
+  // Not this test's own directory: beside it lie the real programs once they are built.
+  outcome.code = RunCli(arguments, "", out, err);
   outcome.out = out.str();
   outcome.err = err.str();
   return outcome;

@@ -112,8 +112,9 @@ class RandomDocument {
     d.router.ecmp.ipv6_flow_label = Coin();
     d.router.icmp_errors = IcmpErrors();
     d.lb.seed = random_();
-    d.lb.connections = {1024 + Below(1'000'000), std::chrono::seconds(1 + Below(86'400)),
-                        std::chrono::seconds(1 + Below(86'400))};
+    d.lb.connections = {1024 + Below(1'000'000), std::chrono::seconds(1 + Below(14'400)),
+                        std::chrono::seconds(1 + Below(14'400)), std::nullopt};
+    if (Coin()) d.lb.connections.change_window = std::chrono::seconds(1 + Below(14'400));
     d.lb.source = {Ipv4Address{0x0aff0001},
                    Coin() ? Ipv6Address::Parse("2001:db8:ff::1") : std::nullopt};
     d.lb.health_namespace = Coin() ? Name() : "";
