@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/strong_id.h"
@@ -39,6 +40,22 @@ struct DataplaneConfig {
   bool operator==(const DataplaneConfig&) const = default;
 };
 
+enum class ReversePathCheck : uint8_t { kOff, kStrict, kLoose, kFeasible };
+
+inline constexpr std::array<std::string_view, 4> kReversePathNames = {"off", "strict", "loose",
+                                                                      "feasible"};
+
+// What a port does to packets beyond forwarding them. May change while the data plane runs.
+struct PortFeatures {
+  ReversePathCheck urpf = ReversePathCheck::kOff;
+  bool fragment = true;              // cuts IPv4 packets without DF that are too long for the link
+  bool directed_broadcast = false;   // sends what others address to the subnet's broadcast
+  std::optional<uint8_t> dscp = {};  // of what comes in by the port; none: left as it is
+  // Largest MSS for TCP over IPv4, bytes; 0: what the port's MTU holds; none: left as it is.
+  std::optional<uint16_t> tcp_mss = {};
+  bool operator==(const PortFeatures&) const = default;
+};
+
 struct PortConfig {
   std::string name;
   std::string device;   // PCI address or vdev string, as DPDK takes it
@@ -49,6 +66,7 @@ struct PortConfig {
   std::optional<MacAddress> mac;  // none: the device's own
   std::string tap;                // interface name in the kernel; default: the port's name
   bool promiscuous = false;
+  PortFeatures features;
   DocumentMark mark;  // of the device
 
   bool operator==(const PortConfig&) const = default;

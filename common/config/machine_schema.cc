@@ -82,6 +82,32 @@ Schema PortSchema() {
        .fallback = "false",
        .help = "Whether the device takes frames for other MAC addresses (they are counted and "
                "dropped as not_for_us)"},
+      {.name = "urpf",
+       .schema = Enum({"off", "strict", "loose", "feasible"}),
+       .fallback = "off",
+       .help = "Check of the sources of what comes in (RFC 3704, RFC 8704): strict, the best route "
+               "back leads to this port; feasible, some route back does; loose, there is one. A "
+               "default route counts. Not for ports with L2-DSR backends, whose sources are VIPs"},
+      {.name = "fragment",
+       .schema = Enum({"on", "off"}),
+       .fallback = "on",
+       .help = "on: IPv4 packets without DF that are too long for this port are cut (RFC 791). "
+               "off: they are refused with fragmentation needed"},
+      {.name = "tcp_mss",
+       .schema = OneOf({Enum({"off", "auto"}), Unsigned(536, 9176, "bytes")}),
+       .fallback = "off",
+       .help = "Largest MSS that TCP connections over this port may agree on; IPv6 gets 20 bytes "
+               "less. auto: what the port's MTU holds",
+       .example = "auto"},
+      {.name = "dscp",
+       .schema = OneOf({Enum({"off"}), Unsigned(0, 63)}),
+       .fallback = "off",
+       .help = "DSCP that what comes in by this port is sent on with (RFC 2474); ECN stays"},
+      {.name = "directed_broadcast",
+       .schema = Enum({"off", "on"}),
+       .fallback = "off",
+       .help = "on: packets from elsewhere to the broadcast address of this port's subnet are sent "
+               "to all its hosts (RFC 2644 says off)"},
   });
 }
 

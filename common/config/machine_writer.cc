@@ -3,6 +3,25 @@
 #include <string>
 
 namespace flyover {
+namespace {
+
+void WriteFeatures(const PortFeatures& features, YamlWriter& out) {
+  out.Put("urpf", kReversePathNames[static_cast<size_t>(features.urpf)]);
+  out.Put("fragment", features.fragment ? "on" : "off");
+  if (features.tcp_mss.value_or(0) != 0) {
+    out.Put("tcp_mss", *features.tcp_mss);
+  } else {
+    out.Put("tcp_mss", features.tcp_mss ? "auto" : "off");
+  }
+  if (features.dscp) {
+    out.Put("dscp", *features.dscp);
+  } else {
+    out.Put("dscp", "off");
+  }
+  out.Put("directed_broadcast", features.directed_broadcast ? "on" : "off");
+}
+
+}  // namespace
 
 void WriteDataplane(const DataplaneConfig& config, YamlWriter& out) {
   out.Begin("dataplane");
@@ -45,6 +64,7 @@ void WritePorts(const std::vector<PortConfig>& ports, YamlWriter& out) {
     if (port.mac) out.Text("mac", port.mac->ToString());
     out.Text("tap", port.tap);
     out.Flag("promiscuous", port.promiscuous);
+    WriteFeatures(port.features, out);
     out.End();
   }
   out.End();

@@ -109,6 +109,29 @@ void ReadAddresses(const ConfigValue& entry, PortConfig& port, Taken& taken, Con
   }
 }
 
+PortFeatures ReadFeatures(const ConfigValue& entry) {
+  PortFeatures features;
+  const auto is = [&](std::string_view key, std::string_view word) {
+    const ConfigValue* const value = entry.Find(key);
+    return value != nullptr && value->Is<std::string>() && value->As<std::string>() == word;
+  };
+  const auto number = [&](std::string_view key) -> std::optional<uint64_t> {
+    const ConfigValue* const value = entry.Find(key);
+    if (value == nullptr || !value->Is<uint64_t>()) return std::nullopt;
+    return value->As<uint64_t>();
+  };
+  for (const ReversePathCheck check :
+       {ReversePathCheck::kStrict, ReversePathCheck::kLoose, ReversePathCheck::kFeasible}) {
+    if (is("urpf", kReversePathNames[static_cast<size_t>(check)])) features.urpf = check;
+  }
+  features.fragment = !is("fragment", "off");
+  features.directed_broadcast = is("directed_broadcast", "on");
+  if (is("tcp_mss", "auto")) features.tcp_mss = 0;
+  if (const auto mss = number("tcp_mss")) features.tcp_mss = static_cast<uint16_t>(*mss);
+  if (const auto dscp = number("dscp")) features.dscp = static_cast<uint8_t>(*dscp);
+  return features;
+}
+
 }  // namespace
 
 bool SameDevice(const std::string& a, const std::string& b) {
@@ -124,6 +147,7 @@ std::vector<PortConfig> ReadPorts(const ConfigValue& document, ConfigReport& rep
     port.name = entry.key;
     entry.Get("mtu", port.mtu);
     entry.Get("promiscuous", port.promiscuous);
+    port.features = ReadFeatures(entry);
     ReadDevice(entry, port, taken, report);
     ReadTap(entry, port, taken, report);
     ReadAddresses(entry, port, taken, report);

@@ -18,7 +18,7 @@ namespace flyover {
 
 FLYOVER_RESULT(PortResult, name, device, driver, tap, mac, mtu, link_up, admin_up, speed_mbps,
                rx_queues, tx_queues, rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed,
-               rx_errors, rx_no_mbuf, tap_in_packets, tap_out_packets, addresses)
+               rx_errors, rx_no_mbuf, tap_in_packets, tap_out_packets, addresses, features)
 FLYOVER_RESULT(PortsResult, ports)
 FLYOVER_RESULT(LcoreResult, index, cpu, numa, busy_percent, busy_cycles, idle_cycles, packets,
                bursts, loop_max_us, sleeping, ports_queues)
@@ -29,15 +29,21 @@ FLYOVER_RESULT(CountersResult, sources, total)
 FLYOVER_RESULT(DropResult, reason, help, packets, per_source)
 FLYOVER_RESULT(PuntResult, reason, punt_class, help, packets)
 FLYOVER_RESULT(PuntClassResult, name, help, rate_pps, policed)
-FLYOVER_RESULT(DropsResult, drops, punts, punt_classes)
+FLYOVER_RESULT(IcmpErrorResult, type, sent, limited)
+FLYOVER_RESULT(DropsResult, drops, punts, punt_classes, icmp_errors, fragmented, fragments)
 FLYOVER_RESULT(NexthopResult, gateway, port, weight, state, mac)
 FLYOVER_RESULT(RouteResult, prefix, metric, protocol, action, mtu, active, nexthops)
 FLYOVER_RESULT(RoutesResult, routes, total, fib4_entries, fib6_entries, fib_memory_bytes)
 FLYOVER_RESULT(RouteExplainResult, address, found, route, verdict)
+FLYOVER_RESULT(SyncDifferenceResult, prefix, metric, kernel, flyover)
+FLYOVER_RESULT(SyncResult, kernel_routes, fib4_entries, fib6_entries, routes_refused,
+               routes_foreign, messages, malformed, queue_bytes, lag_seconds, losses, resyncs,
+               resyncs_failed, resync_due, resync_seconds, resync_age_seconds, compared,
+               differences, diff)
 FLYOVER_RESULT(NeighborResult, port, address, mac, state, held_packets)
 FLYOVER_RESULT(NeighborsResult, neighbors)
-FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, backends, backends_up, packets,
-               bytes, connections_new)
+FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, backends, backends_up,
+               table_digest, table_slots, kept_tables, packets, bytes, connections_new)
 FLYOVER_RESULT(ServicesResult, services)
 FLYOVER_RESULT(BackendResult, service, name, address, state, reason, since_seconds, weight,
                effective_weight, table_share_percent, packets, bytes, connections_new, drained)

@@ -11,6 +11,7 @@
 //   show.drops                                                  DropsResult
 //   show.routes       {limit}           0: all                  RoutesResult
 //   show.route        {address}                                 RouteExplainResult
+//   show.sync         {diff}            true: compare       SyncResult
 //   show.neighbors                                              NeighborsResult
 //   show.services                                               ServicesResult
 //   show.backends                                               BackendsResult
@@ -53,6 +54,7 @@ struct PortResult {
   uint64_t tap_in_packets = 0;   // written to the kernel
   uint64_t tap_out_packets = 0;  // read from the kernel
   std::vector<std::string> addresses;
+  std::vector<std::string> features;  // what it does beyond forwarding: "urpf strict"
 };
 struct PortsResult {
   std::vector<PortResult> ports;
@@ -117,10 +119,18 @@ struct PuntClassResult {
   uint64_t rate_pps = 0;  // per lcore
   uint64_t policed = 0;
 };
+struct IcmpErrorResult {
+  std::string type;
+  uint64_t sent = 0;
+  uint64_t limited = 0;  // refused by one of the rates
+};
 struct DropsResult {
   std::vector<DropResult> drops;  // every reason, zeros too
   std::vector<PuntResult> punts;
   std::vector<PuntClassResult> punt_classes;
+  std::vector<IcmpErrorResult> icmp_errors;  // of the router
+  uint64_t fragmented = 0;                   // IPv4 packets that were cut
+  uint64_t fragments = 0;                    // the pieces
 };
 
 struct NexthopResult {
@@ -146,11 +156,40 @@ struct RoutesResult {
   uint64_t fib6_entries = 0;
   uint64_t fib_memory_bytes = 0;
 };
+// A route on which the kernel and Flyover do not agree; an empty side has no such route.
+struct SyncDifferenceResult {
+  std::string prefix;
+  uint32_t metric = 0;
+  std::string kernel;
+  std::string flyover;
+};
 struct RouteExplainResult {
   std::string address;
   bool found = false;
   RouteResult route;    // when found
   std::string verdict;  // one sentence: what happens to a packet to this address
+};
+
+// How far Flyover follows the kernel.
+struct SyncResult {
+  uint64_t kernel_routes = 0;  // prefix and metric pairs that the kernel has and Flyover follows
+  uint64_t fib4_entries = 0;
+  uint64_t fib6_entries = 0;
+  uint64_t routes_refused = 0;  // times that a table had no room for a route
+  uint64_t routes_foreign = 0;  // messages about routes over interfaces that are no port's
+  uint64_t messages = 0;        // of netlink, read
+  uint64_t malformed = 0;
+  uint64_t queue_bytes = 0;  // of messages not read yet
+  double lag_seconds = 0;    // since when there is more to read than one turn takes
+  uint64_t losses = 0;       // times the kernel dropped messages
+  uint64_t resyncs = 0;      // complete dumps, the first one included
+  uint64_t resyncs_failed = 0;
+  bool resync_due = false;
+  double resync_seconds = 0;  // duration of the last one
+  double resync_age_seconds = 0;
+  bool compared = false;                   // what follows was asked for
+  uint64_t differences = 0;                // in all
+  std::vector<SyncDifferenceResult> diff;  // the first ones
 };
 
 struct NeighborResult {
@@ -172,6 +211,9 @@ struct ServiceResult {
   std::string forward;
   uint32_t backends = 0;
   uint32_t backends_up = 0;
+  std::string table_digest;  // sixteen hexadecimal digits; equal on boxes that choose alike
+  uint32_t table_slots = 0;
+  uint32_t kept_tables = 0;  // of before changes not long ago, that still answer
   uint64_t packets = 0;
   uint64_t bytes = 0;
   uint64_t connections_new = 0;
@@ -261,6 +303,8 @@ struct BackendChangeResult {
   X(RouteResult)                   \
   X(RoutesResult)                  \
   X(RouteExplainResult)            \
+  X(SyncDifferenceResult)          \
+  X(SyncResult)                    \
   X(NeighborResult)                \
   X(NeighborsResult)               \
   X(ServiceResult)                 \

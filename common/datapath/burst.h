@@ -40,6 +40,7 @@ enum PacketFlag : uint16_t {
   kRouterAlert = 1 << 10,
   kLinkLocalSource = 1 << 11,  // IPv6: must not be forwarded to another link (RFC 4291 2.5.6)
   kTtlDone = 1 << 12,          // TTL already taken: the packet waited for its neighbour
+  kRoutingHeader0 = 1 << 15,   // IPv6 routing header of type 0 with segments left (RFC 5095)
 };
 
 // One cache line. Offsets count from the start of packet data (rte_pktmbuf_mtod).

@@ -2,8 +2,7 @@
 
 namespace flyover {
 
-rte_mbuf* Normalize(rte_mbuf* m, rte_mempool* pool) {
-  if (__builtin_expect(IsNormal(m), 1)) return m;
+rte_mbuf* CopyToNormal(rte_mbuf* m, rte_mempool* pool) {
   rte_mbuf* const copy = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
   if (copy == nullptr) return nullptr;
   copy->port = m->port;
@@ -11,8 +10,7 @@ rte_mbuf* Normalize(rte_mbuf* m, rte_mempool* pool) {
   return copy;
 }
 
-void TrimTo(rte_mbuf* m, uint32_t length) {
-  if (m->pkt_len == length) return;
+void CutTo(rte_mbuf* m, uint32_t length) {
   m->pkt_len = length;
   uint32_t left = length;
   rte_mbuf* last = m;

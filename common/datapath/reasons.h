@@ -33,6 +33,7 @@ namespace flyover {
   X(kMartianSource, "martian_source", "source address that must not appear (RFC 1812 5.3.7)")     \
   X(kMartianDestination, "martian_destination",                                                   \
     "destination address that must not be forwarded (RFC 1812 5.3.7)")                            \
+  X(kUrpf, "urpf", "no route back to the source by the port it came in by (`urpf`, RFC 3704)")    \
   X(kL2BroadcastUnicastIp, "l2_bcast_unicast_ip",                                                 \
     "unicast IP in a broadcast or multicast frame (RFC 1812 5.3.4)")                              \
   X(kIpBroadcast, "ip_broadcast",                                                                 \
@@ -43,7 +44,7 @@ namespace flyover {
   X(kIpv6BadLength, "ipv6_bad_length", "payload length beyond the packet (RFC 8200 3)")           \
   X(kIpv6BadExtension, "ipv6_bad_extension", "extension header ends beyond the packet")           \
   X(kIpv6RoutingHeader0, "ipv6_routing_header_0",                                                 \
-    "routing header of type 0 to this box (RFC 5095)")                                            \
+    "routing header of type 0, with segments left, to this box or a VIP (RFC 5095)")              \
   X(kIpv6LinkLocal, "ipv6_link_local", "link-local address would cross links (RFC 4291 2.5.6)")   \
   X(kNoRoute, "no_route", "no route to the destination")                                          \
   X(kBlackhole, "blackhole", "blackhole route")                                                   \

@@ -43,8 +43,8 @@ rte_mbuf* StageContext::Generate() {
   return m;
 }
 
-rte_mbuf* StageContext::Copy(const rte_mbuf* m) {
-  rte_mbuf* const copy = rte_pktmbuf_copy(m, options_.pool, 0, UINT32_MAX);
+rte_mbuf* StageContext::Copy(const rte_mbuf* m, uint32_t offset, uint32_t length) {
+  rte_mbuf* const copy = rte_pktmbuf_copy(m, options_.pool, offset, length);
   if (copy == nullptr) return nullptr;
   SetSource(copy, SourceOf(m));
   ++ledger_[SourceOf(m)].copies;

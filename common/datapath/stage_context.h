@@ -46,9 +46,9 @@ class StageContext {
   // A new packet of our own (ICMP error, announcement), with headroom, counted as generated. Null:
   // no memory left (nothing is counted, as nothing was made).
   rte_mbuf* Generate();
-  // A deep, contiguous-header copy of `m` (same source), counted as one copy. Null when out of
-  // memory.
-  rte_mbuf* Copy(const rte_mbuf* m);
+  // A deep, contiguous-header copy of `m` (same source), or of `length` bytes of it from `offset`
+  // on, counted as one copy. Null when out of memory.
+  rte_mbuf* Copy(const rte_mbuf* m, uint32_t offset = 0, uint32_t length = UINT32_MAX);
 
   // Packets that were punted, by reason; those that the policer refused are drops (punt_policed).
   const std::array<uint64_t, kPuntReasonCount>& punts() const { return punts_; }

@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <functional>
 #include <vector>
 
 #include "common/dpdk/packet_sockets.h"
+#include "common/dpdk/pci_device.h"
 
 namespace flyover {
 namespace {
@@ -25,23 +25,10 @@ Status DpdkStatus(const std::string& what, int error) {
   return Status(StatusCode::kInternal, what + ": " + rte_strerror(error < 0 ? -error : error));
 }
 
-// Why a PCI device cannot be used, with the command that would help.
+// Why DPDK did not take a PCI device.
 Status ExplainPci(const std::string& name) {
-  namespace fs = std::filesystem;
-  const std::string full = name.size() == 7 ? "0000:" + name : name;
-  const fs::path directory = fs::path("/sys/bus/pci/devices") / full;
-  std::error_code error;
-  if (!fs::exists(directory, error)) {
-    return Status(StatusCode::kNotFound, "no PCI device " + full + " on this machine");
-  }
-  const fs::path driver = fs::read_symlink(directory / "driver", error).filename();
-  if (driver != "vfio-pci" && driver != "uio_pci_generic" && driver != "igb_uio") {
-    return Status(StatusCode::kFailedPrecondition,
-                  "PCI device " + full + " belongs to the kernel driver '" +
-                      (driver.empty() ? std::string("none") : driver.string()) +
-                      "'; to give it to DPDK: dpdk-devbind.py --bind=vfio-pci " + full);
-  }
-  return Status(StatusCode::kUnavailable, "DPDK has no driver that takes PCI device " + full +
+  if (Status status = PciIsFree("/sys", name); !status.ok()) return status;
+  return Status(StatusCode::kUnavailable, "DPDK has no driver that takes PCI device " + name +
                                               ", or another process uses it");
 }
 

@@ -58,17 +58,30 @@ enum class MetricType : uint8_t { kCounter, kGauge };
   X(kPunts, "flyover_punts_total", kCounter, "reason,class", "packets given to the kernel")        \
   X(kPuntPoliced, "flyover_punt_policed_total", kCounter, "class",                                 \
     "packets over the rate of their punt class")                                                   \
+  X(kIcmpErrors, "flyover_icmp_errors_total", kCounter, "type,outcome",                            \
+    "ICMP errors of the router: sent, or limited by a rate")                                       \
+  X(kFragmented, "flyover_fragmented_packets_total", kCounter, "",                                 \
+    "IPv4 packets that were cut for a link")                                                       \
+  X(kFragments, "flyover_fragments_total", kCounter, "", "pieces that they were cut into")         \
   X(kRoutes, "flyover_fib_routes", kGauge, "family", "entries of the FIB: ipv4, ipv6")             \
   X(kFibMemory, "flyover_fib_memory_bytes", kGauge, "family", "memory of the FIB")                 \
   X(kNeighbors, "flyover_neighbors", kGauge, "state", "neighbours: resolved, unresolved, failed")  \
   X(kServiceUp, "flyover_service_backends_up", kGauge, "service",                                  \
     "backends that take new connections")                                                          \
+  X(kServiceTable, "flyover_service_table_digest", kGauge, "service",                              \
+    "first 12 hexadecimal digits of the Maglev table's digest, as a number: equal on boxes that "  \
+    "choose alike")                                                                                \
+  X(kServiceTableSlots, "flyover_service_table_slots", kGauge, "service",                          \
+    "slots of the Maglev table")                                                                   \
+  X(kServiceKeptTables, "flyover_service_kept_tables", kGauge, "service",                          \
+    "tables of before changes that still answer flows without an entry")                           \
+  X(kTableMemory, "flyover_service_tables_bytes", kGauge, "", "memory of all Maglev tables")       \
   X(kServicePackets, "flyover_service_packets_total", kCounter, "service",                         \
     "packets sent to a backend of the service")                                                    \
   X(kServiceBytes, "flyover_service_bytes_total", kCounter, "service",                             \
     "bytes sent to a backend of the service, without outer headers")                               \
   X(kServiceConnections, "flyover_service_connections_new_total", kCounter, "service",             \
-    "flows that were given a backend")                                                             \
+    "TCP packets with SYN and without ACK, repeats included")                                      \
   X(kBackendUp, "flyover_backend_up", kGauge, "service,backend", "1: takes new connections")       \
   X(kBackendWeight, "flyover_backend_weight", kGauge, "service,backend",                           \
     "0 while down or drained")                                                                     \
@@ -79,8 +92,11 @@ enum class MetricType : uint8_t { kCounter, kGauge };
   X(kBackendBytes, "flyover_backend_bytes_total", kCounter, "service,backend",                     \
     "bytes sent to the backend, without outer headers")                                            \
   X(kBackendConnections, "flyover_backend_connections_new_total", kCounter, "service,backend",     \
-    "flows that were given to the backend")                                                        \
+    "the same, by the backend they were given to")                                                 \
   X(kConnections, "flyover_connections", kGauge, "", "entries of the connection tables")           \
+  X(kConnectionInserts, "flyover_connections_inserted_total", kCounter, "", "entries made")        \
+  X(kConnectionEvictions, "flyover_connections_evicted_total", kCounter, "",                       \
+    "live entries that made room for another")                                                     \
   X(kConnectionCapacity, "flyover_connections_capacity", kGauge, "",                               \
     "entries the connection tables can hold")                                                      \
   X(kQsbrBacklog, "flyover_qsbr_backlog", kGauge, "",                                              \

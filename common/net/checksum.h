@@ -51,6 +51,10 @@ inline Be16 Checksum(const void* data, size_t length) {
 // True when the header's own checksum field makes the whole sum to 0xffff.
 inline bool Ipv4ChecksumOk(const Ipv4Header& header) {
   ChecksumAccumulator sum;
+  if (header.header_length() == sizeof(header)) [[likely]] {
+    sum.Add(&header, sizeof(header));  // of a constant length: five additions, no loop
+    return sum.Fold() == 0xffff;
+  }
   sum.Add(&header, header.header_length());
   return sum.Fold() == 0xffff;
 }
@@ -67,10 +71,11 @@ inline Be16 UpdateChecksum(Be16 checksum, uint16_t old_word, uint16_t new_word) 
 
 // Takes 1 from the TTL. REQUIRES: ttl > 0.
 inline void DecrementTtl(Ipv4Header& header) {
-  // TTL is the first byte of its 16-bit word, thus the low byte of a little-endian load.
+  // TTL is the first byte of its 16-bit word, thus the low byte of a little-endian load. The word
+  // is stored whole: a load of it after a store of one byte would wait for the store.
   const uint16_t old_word = LoadUnaligned<uint16_t>(&header.ttl);
-  header.ttl = static_cast<uint8_t>(header.ttl - 1);
-  const uint16_t new_word = LoadUnaligned<uint16_t>(&header.ttl);
+  const auto new_word = static_cast<uint16_t>(old_word - 1);
+  StoreUnaligned(&header.ttl, new_word);
   header.checksum = UpdateChecksum(header.checksum, old_word, new_word);
 }
 

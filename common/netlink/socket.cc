@@ -3,8 +3,11 @@
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 #include <poll.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -115,6 +118,13 @@ Socket& Socket::operator=(Socket&&) noexcept = default;
 Socket::~Socket() = default;
 
 int Socket::fd() const { return mnl_socket_get_fd(socket_.get()); }
+
+size_t Socket::QueuedBytes() const {
+  std::array<uint32_t, SK_MEMINFO_VARS> values{};
+  socklen_t size = sizeof(values);
+  if (getsockopt(fd(), SOL_SOCKET, SO_MEMINFO, values.data(), &size) != 0) return 0;
+  return values[SK_MEMINFO_RMEM_ALLOC];
+}
 
 Result<Socket> Socket::Open(const Options& options) {
   return InNamespace(options.network_namespace, [&]() -> Result<Socket> {

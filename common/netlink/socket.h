@@ -74,6 +74,9 @@ class Socket {
   // Sends without waiting; the Ack comes by Receive with the sequence number returned here.
   Result<uint32_t> Send(Request request);
 
+  // Memory that messages which wait to be read take in the kernel; 0 when that is unknown.
+  size_t QueuedBytes() const;
+
   // Reads what waits, at most `max_datagrams`, without blocking.
   ReceiveOutcome Receive(unsigned max_datagrams, const std::function<void(Bytes)>& each);
 

@@ -19,6 +19,7 @@ struct BackendConfig {
   std::string name;
   IpAddress address;      // identifies the backend: two entries with one address are one backend
   uint16_t weight = 100;  // 0 drains: known, keeps its connections, gets no new ones
+  uint16_t priority = 0;  // groups of higher numbers are spare
   bool operator==(const BackendConfig&) const = default;
 };
 
@@ -48,11 +49,16 @@ struct ServiceConfig {
   std::vector<IpAddress> vips;
   Protocol protocol = Protocol::kTcp;
   uint16_t port = 0;
+  uint32_t table_size = 65'537;  // slots of its Maglev table
   ForwardMode forward = ForwardMode::kIpip;
   TunnelSource
       source;  // of kIpip: `balancer.source` is already filled in where the service has none
   std::vector<BackendConfig> backends;
   HealthConfig health;
+  uint16_t min_up = 1;           // so many healthy backends before a spare group is left out
+  uint16_t panic_threshold = 0;  // percent; fewer up than this: health is not believed
+  bool fail_open = false;        // the same when none is up
+  std::chrono::seconds slow_start{0};
   bool operator==(const ServiceConfig&) const = default;
 };
 
@@ -60,12 +66,15 @@ struct ConnectionConfig {
   uint32_t capacity = 1'048'576;  // flows, over all lcores
   std::chrono::seconds tcp_timeout{300};
   std::chrono::seconds udp_timeout{30};
+  // How long flows are still answered by the tables before a change; none: the protocol's timeout.
+  std::optional<std::chrono::seconds> change_window;
   bool operator==(const ConnectionConfig&) const = default;
 };
 
 struct LbConfig {
   uint64_t seed = 0;  // two boxes with the same seed and services build the same tables
   ConnectionConfig connections;
+  uint32_t table_size = 65'537;  // for services that name none, 0: automatic; already filled in
   TunnelSource source;           // for services that name none; already filled into theirs
   std::string health_namespace;  // network namespace probes are sent from; empty: the daemon's own
   DocumentMark health_mark;      // of that namespace

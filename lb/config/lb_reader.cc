@@ -57,6 +57,7 @@ void WriteBackends(const std::vector<BackendConfig>& backends, YamlWriter& out) 
     out.Begin(YamlText(backend.name));
     out.Text("address", backend.address.ToString());
     out.Put("weight", backend.weight);
+    out.Put("priority", backend.priority);
     out.End();
   }
   out.End();
@@ -74,13 +75,20 @@ LbConfig ReadLb(const ConfigValue& document, const std::vector<PortConfig>& port
     }
   }
   const ConfigValue* const ports_section = document.Find("ports");
-  ServiceContext context{ports, ports_section != nullptr && ports_section->complete, {}, false};
+  ServiceContext context{
+      ports, ports_section != nullptr && ports_section->complete, {}, false, config.table_size};
   if (const ConfigValue* const balancer = document.Find("balancer")) {
     balancer->Get("seed", config.seed);
     if (const ConfigValue* const connections = balancer->Find("connections")) {
       connections->Get("capacity", config.connections.capacity);
       connections->Get("tcp_timeout", config.connections.tcp_timeout);
       connections->Get("udp_timeout", config.connections.udp_timeout);
+      if (connections->Find("change_window") != nullptr) {
+        connections->Get("change_window", config.connections.change_window.emplace());
+      }
+    }
+    if (const ConfigValue* const size = balancer->Find("table_size")) {
+      config.table_size = context.default_table_size = ReadTableSize(*size);
     }
     config.source = ReadSource(balancer->Find("source"), report);
     context.default_source = config.source;
@@ -106,8 +114,13 @@ void WriteServices(const LbConfig& config, YamlWriter& out) {
     out.Put("protocol", service.protocol == Protocol::kUdp ? "udp" : "tcp");
     out.Put("port", service.port);
     out.Put("forward", service.forward == ForwardMode::kL2dsr ? "l2dsr" : "ipip");
+    out.Put("table_size", service.table_size);
     if (service.source != TunnelSource{}) WriteSource(service.source, out);
     WriteBackends(service.backends, out);
+    out.Put("min_up", service.min_up);
+    out.Put("panic_threshold", service.panic_threshold);
+    out.Put("all_down", service.fail_open ? "fail_open" : "drop");
+    out.Put("slow_start", Milliseconds(service.slow_start));
     WriteServiceHealth(service.health, out);
     out.End();
   }
@@ -121,7 +134,15 @@ void WriteBalancer(const LbConfig& config, YamlWriter& out) {
   out.Put("capacity", config.connections.capacity);
   out.Put("tcp_timeout", Milliseconds(config.connections.tcp_timeout));
   out.Put("udp_timeout", Milliseconds(config.connections.udp_timeout));
+  if (config.connections.change_window) {
+    out.Put("change_window", Milliseconds(*config.connections.change_window));
+  }
   out.End();
+  if (config.table_size == 0) {
+    out.Put("table_size", "auto");
+  } else {
+    out.Put("table_size", config.table_size);
+  }
   WriteSource(config.source, out);
   out.End();
 }

@@ -7,6 +7,7 @@
 #include "common/config/machine_schema.h"
 #include "common/config/schema_check.h"
 #include "lb/config/lb_schema.h"
+#include "lb/maglev/maglev_table.h"
 
 namespace flyover::lb {
 namespace {
@@ -79,7 +80,7 @@ TEST(ReadLb, ReadsEveryKey) {
   ASSERT_THAT(parsed.errors, ElementsAre());
   const LbConfig& config = parsed.config;
   EXPECT_EQ(config.seed, ~uint64_t{0});
-  EXPECT_EQ(config.connections, (ConnectionConfig{2048, seconds(60), seconds(2)}));
+  EXPECT_EQ(config.connections, (ConnectionConfig{2048, seconds(60), seconds(2), {}}));
   EXPECT_EQ(config.health_namespace, "probes");
   const ServiceConfig& dns = config.services.at(0);
   EXPECT_EQ(dns.protocol, Protocol::kUdp);
@@ -101,6 +102,53 @@ TEST(ReadLb, ReadsEveryKey) {
   health.fall = 5;
   health.rise = 4;
   EXPECT_EQ(dns.health, health);
+}
+
+TEST(ReadLb, TableSizesAreTheRungsOfTheLadder) {
+  const auto size_of = [](const std::string& own, const std::string& behind = "") {
+    const Parsed parsed = Service(
+        "forward: l2dsr, backends: { a: { address: 10.0.0.9 }, b: { address: 10.0.0.8 }, "
+        "c: { address: 10.0.0.7 } }" +
+            (own.empty() ? "" : ", table_size: " + own),
+        behind);
+    EXPECT_THAT(parsed.errors, ElementsAre());
+    return parsed.config.services.at(0).table_size;
+  };
+  for (const uint32_t size : kTableSizes) EXPECT_EQ(size_of(std::to_string(size)), size);
+  EXPECT_EQ(size_of(""), kDefaultTableSize);
+  EXPECT_EQ(size_of("auto"), 509u);
+  EXPECT_EQ(size_of("", "balancer: { table_size: auto }\n"), 509u);
+  EXPECT_EQ(size_of("251", "balancer: { table_size: 4093 }\n"), 251u);
+  EXPECT_EQ(size_of("", "balancer: { table_size: 4093 }\n"), 4093u);
+  EXPECT_THAT(Service("forward: l2dsr, backends: {}, table_size: 65536").errors,
+              ElementsAre(HasSubstr("accepted: auto, 251, 509")));
+}
+
+TEST(ReadLb, WhoStepsInForWhom) {
+  const Parsed parsed = Service(
+      "forward: l2dsr, min_up: 2, panic_threshold: 30, all_down: fail_open, slow_start: 45s, "
+      "backends: { a: { address: 10.0.0.9, priority: 3 }, b: { address: 10.0.0.8 } }");
+  ASSERT_THAT(parsed.errors, ElementsAre());
+  const ServiceConfig& service = parsed.config.services.at(0);
+  EXPECT_EQ(service.min_up, 2);
+  EXPECT_EQ(service.panic_threshold, 30);
+  EXPECT_TRUE(service.fail_open);
+  EXPECT_EQ(service.slow_start, seconds(45));
+  EXPECT_EQ(service.backends[0].priority, 3);
+  EXPECT_EQ(service.backends[1].priority, 0);
+  EXPECT_THAT(Service("forward: l2dsr, backends: {}, panic_threshold: 101").errors,
+              ElementsAre(HasSubstr("services.web.panic_threshold")));
+  EXPECT_THAT(Service("forward: l2dsr, backends: {}, all_down: open").errors,
+              ElementsAre(HasSubstr("accepted: drop, fail_open")));
+}
+
+TEST(ReadLb, ChangeWindow) {
+  EXPECT_EQ(Parse("").config.connections.change_window, std::nullopt);
+  EXPECT_EQ(
+      Parse("balancer: { connections: { change_window: 90s } }\n").config.connections.change_window,
+      seconds(90));
+  EXPECT_THAT(Parse("balancer: { connections: { change_window: 0s } }\n").errors,
+              ElementsAre(HasSubstr("balancer.connections.change_window")));
 }
 
 TEST(ReadLb, L2dsrNeedsTheLink) {

@@ -45,7 +45,19 @@ Schema BackendSchema() {
        .help =
            "Share of the new flows, relative to the others. 0 drains: flows that run go on, new "
            "ones go elsewhere"},
+      {.name = "priority",
+       .schema = Unsigned(0, 15),
+       .fallback = "0",
+       .help =
+           "Group of the backend. A group gets new flows only while those of lower numbers have "
+           "fewer than `min_up` healthy backends"},
   });
+}
+
+// The rungs of kTableSizes (lb/maglev/maglev_table.h); lb_reader_test compares them.
+Schema TableSize() {
+  return Enum({"auto", "251", "509", "1021", "2039", "4093", "8191", "16381", "32749", "65537",
+               "131071", "262139", "655373"});
 }
 
 SchemaKey ProbePort() {
@@ -132,11 +144,40 @@ Schema ServiceSchema() {
       {.name = "source",
        .schema = SourceSchema("`balancer.source`"),
        .help = "Source addresses of the outer header (ipip)"},
+      {.name = "table_size",
+       .schema = TableSize(),
+       .presence = Presence::kOptional,
+       .fallback_words = "`balancer.table_size`",
+       .help = "Slots of the service's Maglev table",
+       .example = "65537"},
       {.name = "backends",
        .schema = NamedMapOf(kNameFormat, "backend", BackendSchema(), 0, 4096),
        .presence = Presence::kRequired,
        .help = "The servers, each under a name of your choice",
        .example = "web1"},
+      {.name = "min_up",
+       .schema = Unsigned(1, 4096, "backends"),
+       .fallback = "1",
+       .help =
+           "So many healthy backends with a weight suffice; while there are fewer, the group of "
+           "the next `priority` joins in"},
+      {.name = "panic_threshold",
+       .schema = Unsigned(0, 100, "percent"),
+       .fallback = "0",
+       .help = "While fewer of the backends with a weight are up than this, health is not believed "
+               "and all of them get new flows: the few that are left would break down too"},
+      {.name = "all_down",
+       .schema = Enum({"drop", "fail_open"}),
+       .fallback = "drop",
+       .help =
+           "When no backend is up. drop: new flows are dropped. fail_open: all get new flows, as "
+           "if none were checked, since it often is the check that fails"},
+      {.name = "slow_start",
+       .schema = Duration(0, 3'600'000, 1000),
+       .fallback = "0s",
+       .help =
+           "A backend that comes up, is enabled, or joins a running service gets a tenth of its "
+           "weight at first, and the whole after this time"},
       {.name = "health",
        .schema = HealthSchema(),
        .presence = Presence::kOptional,
@@ -150,7 +191,7 @@ Schema ServiceSchema() {
 SchemaKey ServicesKey() {
   return {
       .name = "services",
-      .schema = NamedMapOf(kNameFormat, "service", ServiceSchema(), 0, 4096),
+      .schema = NamedMapOf(kNameFormat, "service", ServiceSchema(), 0, 16384),
       .fallback = "{}",
       .help = "What is balanced, each under a name of your choice",
       .example = "web",
@@ -173,16 +214,30 @@ SchemaKey BalancerKey() {
                 .fallback = "1048576",
                 .help = "Flows that are remembered, over all lcores"},
                {.name = "tcp_timeout",
-                .schema = Duration(1000, 86'400'000, 1000),
+                .schema = Duration(1000, 14'400'000, 1000),
                 .fallback = "5m",
                 .help = "A TCP flow without packets is forgotten after this time"},
                {.name = "udp_timeout",
-                .schema = Duration(1000, 86'400'000, 1000),
+                .schema = Duration(1000, 14'400'000, 1000),
                 .fallback = "30s",
                 .help = "The same for UDP"},
+               {.name = "change_window",
+                .schema = Duration(1000, 14'400'000, 1000),
+                .presence = Presence::kOptional,
+                .fallback_words = "the timeout of the service's protocol",
+                .help = "After a change of a service's table, how long flows that are not "
+                        "remembered are still answered by the tables before it: a flow that "
+                        "sends a packet in this time keeps its backend",
+                .example = "5m"},
            }),
            .help = "Table of flows, which keeps a flow at its backend when the set of backends "
                    "changes"},
+          {.name = "table_size",
+           .schema = TableSize(),
+           .fallback = "65537",
+           .help = "Slots of the Maglev tables of services that name none. auto: the smallest with "
+                   "100 slots a backend, so that crossing from one to the next moves nearly all "
+                   "new flows of the service"},
           {.name = "source",
            .schema = SourceSchema("every ipip service with such backends names its own"),
            .help = "Source addresses of the outer header, for services that name none"},

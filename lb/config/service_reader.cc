@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/config/address_check.h"
+#include "lb/maglev/maglev_table.h"
 
 namespace flyover::lb {
 namespace {
@@ -74,6 +75,16 @@ class ServiceReader {
     ReadVips();
     ReadTunnelSource();
     ReadBackends();
+    const ConfigValue* const table_size = entry_.Find("table_size");
+    service_.table_size =
+        table_size != nullptr ? ReadTableSize(*table_size) : context_.default_table_size;
+    if (service_.table_size == 0) service_.table_size = TableSizeFor(service_.backends.size());
+    entry_.Get("min_up", service_.min_up);
+    entry_.Get("panic_threshold", service_.panic_threshold);
+    entry_.Get("slow_start", service_.slow_start);
+    if (const ConfigValue* const all_down = entry_.Find("all_down")) {
+      service_.fail_open = all_down->As<std::string>() == "fail_open";
+    }
     service_.health = ReadHealth(entry_.Find("health"), report_);
     return std::move(service_);
   }
@@ -107,6 +118,7 @@ class ServiceReader {
       BackendConfig& backend = service_.backends.emplace_back();
       backend.name = item.key;
       item.Get("weight", backend.weight);
+      item.Get("priority", backend.priority);
       any_weight = any_weight || backend.weight > 0;
       const ConfigValue* const address = item.Find("address");
       if (address == nullptr) continue;
@@ -170,6 +182,11 @@ class ServiceReader {
 };
 
 }  // namespace
+
+uint32_t ReadTableSize(const ConfigValue& value) {
+  const auto text = value.As<std::string>();
+  return text == "auto" ? 0 : static_cast<uint32_t>(std::stoul(text));
+}
 
 TunnelSource ReadSource(const ConfigValue* section, ConfigReport& report) {
   TunnelSource source;

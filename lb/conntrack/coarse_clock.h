@@ -1,5 +1,5 @@
-// The connection tables' time: whole seconds of the TSC, in 16 bits. All lcores read the same TSC,
-// so their ticks agree. Ages are differences, right as long as nothing gets older than 18 hours;
+// The connection tables' time: whole seconds of the TSC, in 15 bits. All lcores read the same TSC,
+// so their ticks agree. Ages are differences, right as long as nothing gets older than 9 hours;
 // the sweep sees to that.
 #pragma once
 
@@ -8,8 +8,14 @@
 namespace flyover::lb {
 
 inline constexpr uint16_t kTicksPerSecond = 1;
-// Timeouts are cut to this (9 hours), half of what 16 bits can tell apart.
-inline constexpr uint16_t kMaxTimeoutTicks = 0x7fff;
+inline constexpr uint16_t kTickMask = 0x7fff;
+// Timeouts are cut to this (4.5 hours), half of what 15 bits can tell apart.
+inline constexpr uint16_t kMaxTimeoutTicks = 0x3fff;
+
+// Ticks from `seen` to `now`. The sixteenth bit of either is ignored.
+inline uint16_t TickAge(uint16_t now, uint16_t seen) {
+  return static_cast<uint16_t>((now - seen) & kTickMask);
+}
 
 class CoarseClock {
  public:
@@ -20,7 +26,7 @@ class CoarseClock {
     if (now - start_ >= tsc_per_tick_) {
       const uint64_t tick = now / tsc_per_tick_;
       start_ = tick * tsc_per_tick_;
-      tick_ = static_cast<uint16_t>(tick);
+      tick_ = static_cast<uint16_t>(tick & kTickMask);
     }
     return tick_;
   }

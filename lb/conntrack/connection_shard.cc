@@ -1,6 +1,5 @@
 #include "lb/conntrack/connection_shard.h"
 
-#include <emmintrin.h>
 #include <sys/mman.h>
 
 #include <bit>
@@ -8,30 +7,36 @@
 #include <string>
 
 namespace flyover::lb {
+
+using internal::FirstBit;
+using internal::Load;
+using internal::MatchMask;
+using internal::Store;
+
 namespace {
 
-template <typename T>
-T Load(const T& field) {
-  return __atomic_load_n(&field, __ATOMIC_RELAXED);
+bool Brief(uint16_t seen) { return (seen & ConnectionShard::kIsBrief) != 0; }
+BackendId IdOf(uint16_t backend) {
+  return BackendId(static_cast<uint16_t>(backend & ~ConnectionShard::kNotEstablished));
 }
-template <typename T>
-void Store(T& field, T value) {
-  __atomic_store_n(&field, value, __ATOMIC_RELAXED);
+uint16_t BackendBits(BackendId id, EntryState state) {
+  return static_cast<uint16_t>(
+      id.value() | (state == EntryState::kEstablished ? 0 : ConnectionShard::kNotEstablished));
 }
-
-// Bit i is set when tag[i] == tag. For the owner, who is the only writer.
-unsigned MatchMask(const ConnectionShard::Bucket& bucket, uint32_t tag) {
-  const __m128i wanted = _mm_set1_epi32(static_cast<int>(tag));
-  const auto* const tags = reinterpret_cast<const __m128i*>(bucket.tag);
-  const __m128i low = _mm_cmpeq_epi32(_mm_load_si128(tags), wanted);
-  const __m128i high = _mm_cmpeq_epi32(_mm_load_si128(tags + 1), wanted);
-  return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(low))) |
-         static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(high))) << 4;
+uint16_t SeenBits(uint16_t tick, EntryState state) {
+  return static_cast<uint16_t>((tick & kTickMask) |
+                               (state == EntryState::kBrief ? ConnectionShard::kIsBrief : 0));
 }
 
-unsigned FirstBit(unsigned mask) { return static_cast<unsigned>(std::countr_zero(mask)); }
+bool Expired(uint16_t backend, uint16_t seen, uint16_t tick, const ConnectionTimeouts& timeouts) {
+  return TickAge(tick, seen) > timeouts.Of(IdOf(backend).value(), Brief(seen));
+}
 
-uint16_t Age(uint16_t tick, uint16_t seen) { return static_cast<uint16_t>(tick - seen); }
+// The lower, the sooner it makes room.
+unsigned Worth(uint16_t backend, const ConnectionTimeouts& timeouts) {
+  if ((backend & ConnectionShard::kNotEstablished) != 0) return 0;
+  return timeouts.IsUdp(backend) ? 1 : 2;
+}
 
 }  // namespace
 
@@ -50,25 +55,37 @@ Result<std::unique_ptr<ConnectionShard>> ConnectionShard::Create(uint32_t bucket
 
 ConnectionShard::~ConnectionShard() { munmap(buckets_, bucket_count() * sizeof(Bucket)); }
 
-ConnectionHit ConnectionShard::TouchIn(uint32_t index, uint32_t tag, uint16_t tick) {
-  Bucket& bucket = buckets_[index];
-  const unsigned match = MatchMask(bucket, tag);
-  if (match == 0) return {};
-  const unsigned way = FirstBit(match);
-  const ConnectionHit hit{true, BackendId(bucket.backend[way]), Age(tick, bucket.seen[way])};
-  if (hit.idle != 0) Store(bucket.seen[way], tick);  // else the line stays clean
-  return hit;
+void ConnectionShard::Keep(const ConnectionHit& hit, uint16_t tick, Touch touch) {
+  if (touch == Touch::kNothing) return;
+  uint16_t& backend = hit.bucket->backend[hit.way];
+  uint16_t& seen = hit.bucket->seen[hit.way];
+  if (touch == Touch::kOpen) {
+    Store(seen, static_cast<uint16_t>((tick & kTickMask) | (seen & kIsBrief)));
+    return;
+  }
+  const EntryState state = touch == Touch::kConfirm ? EntryState::kEstablished : EntryState::kBrief;
+  Store(seen, SeenBits(tick, state));
+  if (const uint16_t bits = BackendBits(hit.backend, state); bits != backend) Store(backend, bits);
+}
+
+bool ConnectionShard::Remove(const ConnectionHit& hit) {
+  uint32_t& tag = hit.bucket->tag[hit.way];
+  if (tag != hit.tag) return false;
+  Store(tag, 0u);
+  return true;
 }
 
 InsertResult ConnectionShard::Insert(const Place& place, BackendId backend, uint16_t tick,
-                                     const ConnectionTimeouts& timeouts) {
+                                     const ConnectionTimeouts& timeouts, EntryState state) {
+  const uint16_t backend_bits = BackendBits(backend, state);
+  const uint16_t seen_bits = SeenBits(tick, state);
   for (const uint32_t index : {place.first, place.second}) {
     Bucket& bucket = buckets_[index];
     if (const unsigned match = MatchMask(bucket, place.tag); match != 0) {
       const unsigned way = FirstBit(match);
-      const bool same = bucket.backend[way] == backend.value();
-      Store(bucket.backend[way], backend.value());
-      Store(bucket.seen[way], tick);
+      const bool same = IdOf(bucket.backend[way]) == backend;
+      Store(bucket.backend[way], backend_bits);
+      Store(bucket.seen[way], seen_bits);
       return same ? InsertResult::kUnchanged : InsertResult::kMoved;
     }
   }
@@ -80,29 +97,32 @@ InsertResult ConnectionShard::Insert(const Place& place, BackendId backend, uint
   const bool first = std::popcount(empty_first) >= kSpare ||
                      std::popcount(empty_first) >= std::popcount(empty_second);
   if (const unsigned empty = first ? empty_first : empty_second; empty != 0) {
-    Write(buckets_[first ? place.first : place.second], FirstBit(empty), place.tag, backend.value(),
-          tick);
+    Write(buckets_[first ? place.first : place.second], FirstBit(empty), place.tag, backend_bits,
+          seen_bits);
     return InsertResult::kNew;
   }
   Bucket* victim = &buckets_[place.first];
   unsigned victim_way = 0;
+  unsigned victim_worth = ~0u;
   uint16_t victim_age = 0;
   for (const uint32_t index : {place.first, place.second}) {
     Bucket& bucket = buckets_[index];
     for (unsigned way = 0; way < kWays; ++way) {
-      const uint16_t age = Age(tick, bucket.seen[way]);
-      if (age > timeouts.Of(bucket.backend[way])) {
-        Write(bucket, way, place.tag, backend.value(), tick);
+      if (Expired(bucket.backend[way], bucket.seen[way], tick, timeouts)) {
+        Write(bucket, way, place.tag, backend_bits, seen_bits);
         return InsertResult::kReplacedExpired;
       }
-      if (age > victim_age) {
+      const unsigned worth = Worth(bucket.backend[way], timeouts);
+      const uint16_t age = TickAge(tick, bucket.seen[way]);
+      if (worth < victim_worth || (worth == victim_worth && age > victim_age)) {
         victim = &bucket;
         victim_way = way;
+        victim_worth = worth;
         victim_age = age;
       }
     }
   }
-  Write(*victim, victim_way, place.tag, backend.value(), tick);
+  Write(*victim, victim_way, place.tag, backend_bits, seen_bits);
   return InsertResult::kEvicted;
 }
 
@@ -112,7 +132,7 @@ unsigned ConnectionShard::SweepBucket(uint32_t index, uint16_t tick,
   unsigned removed = 0;
   for (unsigned used = ~MatchMask(bucket, 0) & 0xff; used != 0; used &= used - 1) {
     const unsigned way = FirstBit(used);
-    if (Age(tick, bucket.seen[way]) > timeouts.Of(bucket.backend[way])) {
+    if (Expired(bucket.backend[way], bucket.seen[way], tick, timeouts)) {
       Store(bucket.tag[way], 0u);
       ++removed;
     }
@@ -154,8 +174,13 @@ ConnectionHit ConnectionShard::Find(const Place& place, uint16_t tick) const {
       const Entry entry = LoadEntry(index, way);
       if (entry.tag != place.tag) continue;
       // The owner's clock may have turned a moment before the reader's.
-      const uint16_t age = Age(tick, entry.seen);
-      return {true, BackendId(entry.backend), age == 0xffff ? uint16_t{0} : age};
+      const uint16_t age = TickAge(tick, entry.seen);
+      ConnectionHit hit;
+      hit.found = true;
+      hit.brief = Brief(entry.seen);
+      hit.backend = IdOf(entry.backend);
+      hit.idle = age == kTickMask ? uint16_t{0} : age;
+      return hit;
     }
   }
   return {};

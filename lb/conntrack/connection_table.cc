@@ -33,23 +33,27 @@ void ConnectionTable::Lookup(const uint64_t* flow_hash, unsigned n, uint16_t tic
   }
   unsigned misses = 0;
   for (unsigned i = 0; i < n; ++i) {
-    hits[i] = shard[i]->TouchIn(place[i].first, place[i].tag, tick);
+    hits[i] = shard[i]->LookupIn(place[i].first, place[i].tag, tick);
     if (hits[i].found) continue;
     shard[i]->Prefetch(place[i].second);
     missed[misses++] = static_cast<uint8_t>(i);
   }
   for (unsigned k = 0; k < misses; ++k) {
     const unsigned i = missed[k];
-    hits[i] = shard[i]->TouchIn(place[i].second, place[i].tag, tick);
+    hits[i] = shard[i]->LookupIn(place[i].second, place[i].tag, tick);
   }
 }
 
+void ConnectionTable::Remove(const ConnectionHit& hit) {
+  if (ConnectionShard::Remove(hit)) Bump(occupancy_, -uint64_t{1});
+}
+
 InsertResult ConnectionTable::Insert(uint64_t flow_hash, BackendId backend, uint16_t tick,
-                                     const ConnectionTimeouts& timeouts) {
+                                     const ConnectionTimeouts& timeouts, EntryState state) {
   const Slices slices(flow_hash);
   ConnectionShard& shard = *shards_[slices.shard()];
   const InsertResult result =
-      shard.Insert(shard.PlaceOf(slices.tag(), slices.bucket()), backend, tick, timeouts);
+      shard.Insert(shard.PlaceOf(slices.tag(), slices.bucket()), backend, tick, timeouts, state);
   switch (result) {
     case InsertResult::kNew:
       Bump(occupancy_, 1);

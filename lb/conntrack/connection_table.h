@@ -1,9 +1,13 @@
-// Which backend each flow of one lcore goes to, so that it stays there when the Maglev table
-// changes. Divided into shards by flow hash; a shard is what could move to another lcore one day.
+// Which backend a flow of one lcore goes to where the Maglev table alone would not say so
+// (lb/datapath/flow_choice.h decides which flows that are). Divided into shards by flow hash; a
+// shard is what could move to another lcore one day.
 //
-// An insert never fails: a flow takes an empty place, an expired one, or that of the flow which was
-// silent for longest among the 16 it competes with. Nothing expires by a timer: an entry's age is
-// judged when it is met, and by a sweep that takes a few buckets at a time.
+// An insert never fails. Among the 16 places that a flow may take, in this order: an empty one; an
+// expired one; that of a flow that is not established; of an established UDP flow; of an
+// established TCP flow. Of several the one that was silent for longest. So one place of the 16 is
+// all that any number of forged first packets can take from established flows. Nothing expires by a
+// timer: an entry's age is judged when it is met, and by a sweep that takes a few buckets at a
+// time.
 //
 // Threads: one lcore, the owner, calls what is listed under it; the rest is for any thread.
 #pragma once
@@ -34,11 +38,18 @@ class ConnectionTable {
 
   // ---- Owner ----
 
-  // Looks up n <= kMaxBatch flows; a hit counts as a packet of the flow at `tick`.
+  // Looks up n <= kMaxBatch flows. Changes nothing: a hit is to be kept or removed.
   void Lookup(const uint64_t* flow_hash, unsigned n, uint16_t tick, ConnectionHit* hits);
+  // A packet of the flow at `tick`. REQUIRES: hit.found, and nothing was inserted since.
+  void Keep(const ConnectionHit& hit, uint16_t tick, Touch touch) {
+    ConnectionShard::Keep(hit, tick, touch);
+  }
+  // The entry no longer counts. The same REQUIRES; may be said twice.
+  void Remove(const ConnectionHit& hit);
   // Makes or overwrites the flow's entry.
   InsertResult Insert(uint64_t flow_hash, BackendId backend, uint16_t tick,
-                      const ConnectionTimeouts& timeouts);
+                      const ConnectionTimeouts& timeouts,
+                      EntryState state = EntryState::kEstablished);
   // Removes expired flows from the next `buckets` buckets, round and round.
   void Sweep(unsigned buckets, uint16_t tick, const ConnectionTimeouts& timeouts);
   // Takes all memory now, from the calling thread's NUMA node.

@@ -22,9 +22,11 @@ std::unique_ptr<ConnectionTable> Make(uint32_t capacity) {
   return std::move(table).value();
 }
 
-ConnectionHit LookupOne(ConnectionTable& table, uint64_t flow, uint16_t tick) {
+ConnectionHit LookupOne(ConnectionTable& table, uint64_t flow, uint16_t tick,
+                        Touch touch = Touch::kConfirm) {
   ConnectionHit hit;
   table.Lookup(&flow, 1, tick, &hit);
+  if (hit.found) table.Keep(hit, tick, touch);
   return hit;
 }
 
@@ -72,7 +74,8 @@ TEST(ConnectionTable, FindsWhatWasInserted) {
       EXPECT_EQ(hits[k].idle, 2);
     }
   }
-  EXPECT_EQ(LookupOne(*table, flows[0], 7).idle, 0);  // the lookup counted as a packet
+  EXPECT_EQ(LookupOne(*table, flows[0], 7).idle, 2);
+  EXPECT_EQ(LookupOne(*table, flows[0], 7).idle, 0);  // what is kept had a packet
   for (const uint64_t other : Flows(2).Take(10'000)) {
     EXPECT_FALSE(LookupOne(*table, other, 7).found);
   }
@@ -165,7 +168,7 @@ TEST(ConnectionTable, SweepRemovesExactlyTheExpired) {
 
 TEST(ConnectionTable, AgesSurviveTheWrapOfTheClock) {
   const auto table = Make(128);
-  table->Insert(42, BackendId(1), 65'530, kTimeouts);
+  table->Insert(42, BackendId(1), 32'762, kTimeouts);
   EXPECT_EQ(table->Find(42, 10).idle, 16);
   SweepAll(*table, 10);
   EXPECT_TRUE(table->Find(42, 10).found);
@@ -210,7 +213,7 @@ TEST(ConnectionTable, AgreesWithANaiveTableUnderRandomUse) {
 TEST(ConnectionTable, ReadersSeeWholeEntries) {
   const auto table = Make(128);
   const auto flows = Flows(10).Take(4096);
-  const auto backend_of = [](uint64_t flow) { return static_cast<uint16_t>(flow >> 48); };
+  const auto backend_of = [](uint64_t flow) { return static_cast<uint16_t>(flow >> 49); };
   std::atomic<bool> stop{false};
   std::atomic<uint64_t> found{0};
   std::thread reader([&] {
@@ -228,6 +231,86 @@ TEST(ConnectionTable, ReadersSeeWholeEntries) {
   }
   stop = true;
   reader.join();
+}
+
+constexpr uint16_t kOne[] = {kTimeout, kTimeout | ConnectionTimeouts::kUdp};
+constexpr ConnectionTimeouts kTcpAndUdp{kOne, 2, kTimeout};
+constexpr BackendId kTcp(0), kUdp(1);
+
+// What is given up first, and that age counts only among equals.
+TEST(ConnectionTable, EvictsInTheDocumentedOrder) {
+  const auto table = Make(128);
+  const auto fill = [&](uint64_t seed, BackendId backend, uint16_t tick, EntryState state) {
+    for (const uint64_t flow : Flows(seed).Take(2000)) {
+      table->Insert(flow, backend, tick, kTcpAndUdp, state);
+    }
+  };
+  const auto count = [&](BackendId wanted) {
+    unsigned n = 0;
+    table->ForEach([&](uint32_t, BackendId backend, uint16_t) {
+      n += backend == wanted;
+      return true;
+    });
+    return n;
+  };
+  fill(20, kTcp, 10, EntryState::kEstablished);
+  EXPECT_EQ(count(kTcp), 128u);
+  // All places hold established flows: the oldest makes room, and from then on the newcomer's.
+  fill(21, kUdp, 50, EntryState::kTentative);
+  EXPECT_EQ(count(kUdp), 16u) << "one place of each bucket's eight";
+  fill(22, kUdp, 50, EntryState::kBrief);
+  EXPECT_EQ(count(kUdp), 16u);
+  // An established UDP flow takes the place of a forged one, then of another UDP flow.
+  fill(23, kUdp, 50, EntryState::kEstablished);
+  EXPECT_EQ(count(kTcp), 112u);
+  fill(24, kTcp, 50, EntryState::kEstablished);
+  EXPECT_EQ(count(kUdp), 0u);
+}
+
+TEST(ConnectionTable, RemovedOnceAndForAll) {
+  const auto table = Make(128);
+  table->Insert(42, kTcp, 1, kTcpAndUdp);
+  const std::array<uint64_t, 2> twice = {42, 42};
+  std::array<ConnectionHit, 2> hits;
+  table->Lookup(twice.data(), 2, 1, hits.data());
+  for (const ConnectionHit& hit : hits) {
+    ASSERT_TRUE(hit.found);
+    table->Remove(hit);
+  }
+  EXPECT_EQ(table->occupancy(), 0u);
+  EXPECT_FALSE(table->Find(42, 1).found);
+}
+
+TEST(ConnectionTable, ARepeatedSynEarnsNothing) {
+  const auto table = Make(128);
+  table->Insert(42, kTcp, 1, kTcpAndUdp, EntryState::kBrief);
+  LookupOne(*table, 42, 2, Touch::kOpen);
+  EXPECT_TRUE(table->Find(42, 2).brief);
+  LookupOne(*table, 42, 3, Touch::kConfirm);
+  EXPECT_FALSE(table->Find(42, 3).brief);
+  LookupOne(*table, 42, 4, Touch::kClose);
+  EXPECT_TRUE(table->Find(42, 4).brief);
+  EXPECT_EQ(table->Find(42, 4).backend, kTcp);
+  EXPECT_EQ(table->Find(42, 4).idle, 0);
+}
+
+TEST(ConnectionTable, BriefFlowsAreForgottenSooner) {
+  const auto table = Make(128);
+  constexpr uint16_t kLong[] = {600};
+  const ConnectionTimeouts timeouts{kLong, 1, 600};
+  table->Insert(42, BackendId(0), 10, timeouts, EntryState::kBrief);
+  table->Insert(43, BackendId(0), 10, timeouts, EntryState::kTentative);
+  table->Insert(44, BackendId(0), 10, timeouts);
+  const auto sweep = [&](uint16_t tick) { table->Sweep(16, tick, timeouts); };
+  sweep(10 + ConnectionTimeouts::kBrief);
+  EXPECT_EQ(table->occupancy(), 3u);
+  sweep(11 + ConnectionTimeouts::kBrief);
+  EXPECT_FALSE(table->Find(42, 70).found);
+  EXPECT_EQ(table->occupancy(), 2u);
+  sweep(610);
+  EXPECT_EQ(table->occupancy(), 2u);
+  sweep(611);
+  EXPECT_EQ(table->occupancy(), 0u);
 }
 
 TEST(CoarseClock, CountsSeconds) {

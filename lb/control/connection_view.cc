@@ -35,9 +35,9 @@ std::vector<ConnectionInfo> ListConnections(std::span<const ConnectionTable* con
   std::vector<ConnectionInfo> list;
   for (size_t lcore = 0; lcore < tables.size() && list.size() < limit; ++lcore) {
     tables[lcore]->ForEach([&](uint32_t tag, BackendId backend, uint16_t seen) {
-      const auto age = static_cast<uint16_t>(tick - seen);
+      const uint16_t age = TickAge(tick, seen);
       // A lcore's clock may be a tick ahead of ours.
-      const unsigned idle = age == 0xffff ? 0u : age / kTicksPerSecond;
+      const unsigned idle = age == kTickMask ? 0u : age / kTicksPerSecond;
       list.push_back(
           {LcoreIndex(static_cast<uint8_t>(lcore)), tag, backend, static_cast<uint16_t>(idle)});
       return list.size() < limit;

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "lb/conntrack/coarse_clock.h"
+#include "lb/control/effective_weights.h"
 
 namespace flyover::lb {
 
@@ -16,6 +18,8 @@ struct ServiceManager::Backend {
   WallTime since;
   bool drained = false;
   std::optional<uint16_t> weight_by_command;
+  std::optional<Clock::time_point> ramp_since;  // slow start
+  uint16_t effective_weight = 0;                // as published
 
   uint16_t weight() const { return weight_by_command.value_or(config.weight); }
 };
@@ -24,6 +28,14 @@ struct ServiceManager::Service {
   ServiceConfig config;
   ServiceId id;
   std::vector<Backend> backends;
+  PoolTable current;  // no table before the first publication
+  struct Kept {
+    PoolTable table;
+    Clock::time_point until;
+  };
+  std::vector<Kept> kept;           // the oldest first; no two choose alike, none is empty
+  std::vector<uint64_t> unsettled;  // ServiceEntry::unsettled
+  bool tables_changed = false;      // since `unsettled` was computed
 
   const Backend* Find(const IpAddress& address) const {
     for (const Backend& backend : backends) {
@@ -77,6 +89,9 @@ Status CheckService(const ServiceConfig& service) {
   const auto fail = [&](const std::string& what) {
     return Status(StatusCode::kInvalidArgument, "service " + service.name + ": " + what);
   };
+  if (std::find(kTableSizes.begin(), kTableSizes.end(), service.table_size) == kTableSizes.end()) {
+    return fail("a table cannot have " + std::to_string(service.table_size) + " slots");
+  }
   std::set<IpAddress> seen;
   for (const BackendConfig& backend : service.backends) {
     if (!seen.insert(backend.address).second) {
@@ -89,6 +104,24 @@ Status CheckService(const ServiceConfig& service) {
     }
   }
   return Status::Ok();
+}
+
+// Which slots of `present` the tables do not agree about; nothing where their sizes differ.
+std::vector<uint64_t> UnsettledSlots(const PoolTable& present, const std::vector<PoolTable>& kept) {
+  const auto owner = [](const PoolTable& table, uint32_t slot) {
+    const uint16_t i = table.maglev->slots()[slot];
+    return i == MaglevTable::kNone ? -1 : int{table.pool[i].value()};
+  };
+  const uint32_t size = present.maglev->size();
+  std::vector<uint64_t> unsettled(kept.empty() ? 0 : size / 64 + 1);
+  for (const PoolTable& table : kept) {
+    if (table.maglev->size() != size) return {};
+    for (uint32_t slot = 0; slot < size; ++slot) {
+      const uint64_t differs = owner(table, slot) != owner(present, slot) ? 1 : 0;
+      unsettled[slot / 64] |= differs << (slot % 64);
+    }
+  }
+  return unsettled;
 }
 
 // "web1, web2, web3", cut short where it gets long.
@@ -121,13 +154,20 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
   if (Status status = Check(config); !status.ok()) return status;
 
   // Nothing can fail from here on.
+  now_ = now;
   std::unordered_map<std::string, const Service*> old_services;
   for (const Service& service : services_) old_services.emplace(service.config.name, &service);
   std::vector<Service> next;
   std::set<std::string> kept;
   for (const ServiceConfig& service_config : config.services) {
     const auto old_service = old_services.find(service_config.name);
-    Service service{service_config, {}, {}};
+    Service service;
+    service.config = service_config;
+    if (old_service != old_services.end()) {
+      service.current = old_service->second->current;
+      service.kept = old_service->second->kept;
+      service.unsettled = old_service->second->unsettled;
+    }
     const auto [service_id, fresh_service] = service_ids_.Acquire(service_config.name);
     service.id = ServiceId(service_id);
     if (fresh_service) counters_.StartService(service.id);
@@ -146,9 +186,12 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
       if (old != nullptr) {
         backend.since = old->since;
         backend.drained = old->drained;
+        backend.ramp_since = old->ramp_since;
         if (old->config.weight == backend_config.weight) {
           backend.weight_by_command = old->weight_by_command;
         }
+      } else if (old_service != old_services.end()) {
+        StartRamp(service, backend);
       }
       kept.insert(backend.key);
       service.backends.push_back(std::move(backend));
@@ -234,7 +277,7 @@ void ServiceManager::Republish() {
   table->longest_timeout = std::max(tcp, udp);
   names_.clear();
   for (size_t s = 0; s < services_.size(); ++s) {
-    const Service& service = services_[s];
+    Service& service = services_[s];
     if (service.id.value() >= table->services.size()) {
       table->services.resize(service.id.value() + size_t{1});
     }
@@ -244,24 +287,35 @@ void ServiceManager::Republish() {
     entry.forward = service.config.forward;
     entry.timeout = entry.protocol == Protocol::kTcp ? tcp : udp;
 
+    Weigh(service);
     std::vector<MaglevMember> members;
     for (size_t b = 0; b < service.backends.size(); ++b) {
       const Backend& backend = service.backends[b];
-      members.push_back({backend.config.address, EffectiveWeight(backend)});
+      members.push_back({backend.config.address, backend.effective_weight});
       if (backend.id.value() >= table->backends.size()) {
         table->backends.resize(backend.id.value() + size_t{1});
         table->timeouts.resize(table->backends.size(), table->longest_timeout);
         names_.resize(table->backends.size(), {kNobody, 0});
       }
       table->backends[backend.id.value()] = EntryOf(service, backend);
-      table->timeouts[backend.id.value()] = entry.timeout;
+      table->timeouts[backend.id.value()] = static_cast<uint16_t>(
+          entry.timeout | (entry.protocol == Protocol::kUdp ? ConnectionTimeouts::kUdp : 0));
       names_[backend.id.value()] = {static_cast<uint32_t>(s), static_cast<uint32_t>(b)};
     }
     // Cannot fail: Check has seen that addresses differ and how many there are.
-    entry.maglev = std::move(tables_.Get(std::move(members), seed_)).value();
-    for (const MaglevMember& member : entry.maglev->members()) {
-      entry.pool.push_back(service.Find(member.address)->id);
+    PoolTable next{
+        std::move(tables_.Get(std::move(members), seed_, service.config.table_size)).value(), {}};
+    for (const MaglevMember& member : next.maglev->members()) {
+      next.pool.push_back(service.Find(member.address)->id);
     }
+    ChangeTable(service, std::move(next));
+    entry.maglev = service.current.maglev;
+    entry.pool = service.current.pool;
+    for (const Service::Kept& kept : service.kept) entry.previous.push_back(kept.table);
+    if (std::exchange(service.tables_changed, false)) {
+      service.unsettled = UnsettledSlots(service.current, entry.previous);
+    }
+    entry.unsettled = service.unsettled;
     for (const IpAddress& vip : service.config.vips) {
       (void)table->vips.Add(vip, static_cast<uint8_t>(entry.protocol), service.config.port,
                             service.id);
@@ -271,11 +325,41 @@ void ServiceManager::Republish() {
   tables_.Trim();
 }
 
+void ServiceManager::ChangeTable(Service& service, PoolTable next) {
+  PoolTable before = std::exchange(service.current, std::move(next));
+  if (before.maglev == nullptr || before.maglev->digest() == service.current.maglev->digest()) {
+    return;
+  }
+  service.tables_changed = true;
+  if (before.maglev->empty()) return;  // whose flows were dropped
+  const auto until = now_ + ChangeWindow(service.config.protocol) + kClockSlack;
+  const auto alike =
+      std::find_if(service.kept.begin(), service.kept.end(), [&](const Service::Kept& kept) {
+        return kept.table.maglev->digest() == before.maglev->digest();
+      });
+  if (alike != service.kept.end()) {
+    // It keeps its rank: what matters is the oldest table under which a flow may have begun.
+    alike->until = until;
+    return;
+  }
+  service.kept.push_back({std::move(before), until});
+  if (service.kept.size() <= kMostKeptTables) return;
+  service.kept.erase(
+      std::min_element(service.kept.begin(), service.kept.end(),
+                       [](const auto& a, const auto& b) { return a.until < b.until; }));
+}
+
+std::chrono::seconds ServiceManager::ChangeWindow(Protocol protocol) const {
+  return connection_config_.change_window.value_or(
+      protocol == Protocol::kTcp ? connection_config_.tcp_timeout : connection_config_.udp_timeout);
+}
+
 BackendEntry ServiceManager::EntryOf(const Service& service, const Backend& backend) const {
   const IpAddress& address = backend.config.address;
-  const BackendState state = IsDown(backend)                 ? BackendState::kDown
-                             : EffectiveWeight(backend) == 0 ? BackendState::kDrained
-                                                             : BackendState::kActive;
+  // Where health is not believed, a backend that is down has a weight.
+  const BackendState state = backend.effective_weight != 0 ? BackendState::kActive
+                             : IsDown(backend)             ? BackendState::kDown
+                                                           : BackendState::kDrained;
   if (service.config.forward == ForwardMode::kL2dsr) {
     return MakeDirectBackend(service.id, state, address);
   }
@@ -289,8 +373,24 @@ bool ServiceManager::IsDown(const Backend& backend) const {
   return health != health_.end() && health->second.state == HealthState::kDown;
 }
 
-uint16_t ServiceManager::EffectiveWeight(const Backend& backend) const {
-  return backend.drained || IsDown(backend) ? uint16_t{0} : backend.weight();
+void ServiceManager::Weigh(Service& service) const {
+  std::vector<WeighedBackend> weighed;
+  for (Backend& backend : service.backends) {
+    unsigned ramp = kRampSteps;
+    if (backend.ramp_since) {
+      ramp = RampStep(now_ - *backend.ramp_since, service.config.slow_start);
+      if (ramp == kRampSteps) backend.ramp_since.reset();
+    }
+    weighed.push_back({backend.drained ? uint16_t{0} : backend.weight(), backend.config.priority,
+                       IsDown(backend), ramp});
+  }
+  const std::vector<uint16_t> weights = EffectiveWeights(
+      weighed, {service.config.min_up, service.config.panic_threshold, service.config.fail_open});
+  for (size_t i = 0; i < weights.size(); ++i) service.backends[i].effective_weight = weights[i];
+}
+
+void ServiceManager::StartRamp(const Service& service, Backend& backend) const {
+  if (service.config.slow_start.count() != 0) backend.ramp_since = now_;
 }
 
 std::vector<HealthTarget> ServiceManager::HealthTargets() const {
@@ -305,7 +405,15 @@ void ServiceManager::OnHealthEvents(std::span<const HealthEvent> events) {
     const auto health = health_.find(event.target);
     if (health == health_.end()) continue;  // no longer ours: the event was under way
     // Unknown counts as up, so only the way to down and back changes a table.
-    changed |= (health->second.state == HealthState::kDown) != (event.state == HealthState::kDown);
+    const bool was_down = health->second.state == HealthState::kDown;
+    changed |= was_down != (event.state == HealthState::kDown);
+    if (was_down && event.state != HealthState::kDown) {
+      for (Service& service : services_) {
+        for (Backend& backend : service.backends) {
+          if (backend.target == event.target) StartRamp(service, backend);
+        }
+      }
+    }
     health->second = {event.state, event.reason, event.time};
   }
   if (changed) Republish();
@@ -343,6 +451,12 @@ Status ServiceManager::Enable(std::string_view service, std::string_view backend
     return Status(StatusCode::kFailedPrecondition,
                   "its weight is 0, so it would get no flows; give it a weight instead");
   }
+  if ((*found)->drained) {
+    const auto service_of = std::find_if(services_.begin(), services_.end(), [&](const Service& s) {
+      return s.config.name == service;
+    });
+    StartRamp(*service_of, **found);
+  }
   (*found)->drained = false;
   Republish();
   return Status::Ok();
@@ -358,11 +472,23 @@ Status ServiceManager::SetWeight(std::string_view service, std::string_view back
 }
 
 void ServiceManager::Tick(Clock::time_point now) {
+  now_ = now;
+  size_t ended = 0;
+  for (Service& service : services_) {
+    for (const Backend& backend : service.backends) ended += backend.ramp_since.has_value();
+    const size_t over =
+        std::erase_if(service.kept, [&](const auto& kept) { return kept.until < now; });
+    service.tables_changed |= over != 0;
+    ended += over;
+  }
+  if (ended != 0) Republish();
   if (backend_ids_.retired() == 0) return;
   std::vector<uint64_t> sweeps;
   for (const ConnectionTable* table : connections_) sweeps.push_back(table->sweeps());
-  const auto hold = std::max(connection_config_.tcp_timeout, connection_config_.udp_timeout);
-  backend_ids_.Collect(now, hold + kClockSlack, sweeps);
+  // Neither an entry nor a kept table may name an id that is given away.
+  const auto hold = std::max({connection_config_.tcp_timeout, connection_config_.udp_timeout,
+                              ChangeWindow(Protocol::kTcp), ChangeWindow(Protocol::kUdp)});
+  backend_ids_.Collect(now, hold + 2 * kClockSlack, sweeps);
 }
 
 std::vector<ServiceInfo> ServiceManager::Services() const {
@@ -375,7 +501,9 @@ std::vector<ServiceInfo> ServiceManager::Services() const {
     info.protocol = service.config.protocol;
     info.port = service.config.port;
     info.forward = service.config.forward;
-    info.table_digest = table()->Service(service.id).maglev->digest();
+    info.table_digest = service.current.maglev->digest();
+    info.table_size = service.current.maglev->size();
+    info.kept_tables = static_cast<unsigned>(service.kept.size());
     info.backends = static_cast<unsigned>(service.backends.size());
     for (const Backend& backend : service.backends) info.backends_up += !IsDown(backend);
     info.totals = counters_.Service(service.id);
@@ -406,10 +534,10 @@ std::vector<BackendInfo> ServiceManager::Backends() const {
       info.drained = backend.drained;
       info.weight = backend.config.weight;
       info.weight_by_command = backend.weight_by_command;
-      info.effective_weight = EffectiveWeight(backend);
+      info.effective_weight = backend.effective_weight;
       for (size_t i = 0; i < maglev.members().size(); ++i) {
         if (maglev.members()[i].address != info.address) continue;
-        info.share = maglev.slots_of(i) / double{MaglevTable::kSlots};
+        info.share = maglev.slots_of(i) / static_cast<double>(maglev.size());
       }
       info.totals = counters_.Backend(backend.id);
       infos.push_back(std::move(info));

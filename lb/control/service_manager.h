@@ -5,11 +5,17 @@
 //   down (its health check)            none; established TCP connections stay, UDP flows move
 //   drained (command)                  none; its connections stay
 //   weight by command, else document   that; 0 is the same as drained
-// When every backend of a service is down or has no weight, its packets are dropped and counted
-// (vip_no_backend): traffic is never sent to a server that is known not to answer.
+// and then, with what is left (lb/control/effective_weights.h): the service's priority groups, its
+// panic threshold, and the ramp of its slow start. When every backend of a service is down or has
+// no weight, its packets are dropped and counted (vip_no_backend), unless it says `all_down:
+// fail_open`.
 //
 // Commands survive a reload for as long as the service keeps the backend's address; a weight by
 // command ends with the reload that changes that backend's weight in the document.
+//
+// When a service's table changes, the one before is kept for connections.change_window, so that
+// flows born under it keep their backends (lb/datapath/flow_choice.h). At most kMostKeptTables
+// different ones are kept a service; beyond that the one nearest its end goes early.
 //
 // Threads: the control thread only.
 #pragma once
@@ -63,6 +69,8 @@ struct ServiceInfo {
   uint16_t port = 0;
   ForwardMode forward = ForwardMode::kIpip;
   uint64_t table_digest = 0;  // equal on two balancers that choose alike
+  uint32_t table_size = 0;    // slots
+  unsigned kept_tables = 0;   // of before changes not long ago
   unsigned backends = 0;
   unsigned backends_up = 0;  // not down
   FlowTotals totals;
@@ -96,7 +104,7 @@ class ServiceManager {
   Status Enable(std::string_view service, std::string_view backend);
   Status SetWeight(std::string_view service, std::string_view backend, uint16_t weight);
 
-  // About once a second: gives back ids that nothing can point at any more.
+  // About once a second: lets go of tables and gives back ids that nothing can point at any more.
   void Tick(Clock::time_point now);
 
   // For `show` and metrics, in the document's order.
@@ -109,6 +117,9 @@ class ServiceManager {
   const ServiceTable* table() const { return published_.Load(); }
   // Ids held back because connection entries may point at them.
   size_t retired_ids() const { return backend_ids_.retired(); }
+  // Of the Maglev tables of all services, those that they share counted once.
+  size_t table_memory_bytes() const { return tables_.memory_bytes(); }
+  static constexpr size_t kMostKeptTables = 64;
 
  private:
   struct Backend;
@@ -122,9 +133,12 @@ class ServiceManager {
   Status Check(const LbConfig& config) const;
   void KeepHealthOf(const std::vector<Service>& services, WallTime wall_now);
   void Republish();
+  void ChangeTable(Service& service, PoolTable next);
+  std::chrono::seconds ChangeWindow(Protocol protocol) const;
   BackendEntry EntryOf(const Service& service, const Backend& backend) const;
   bool IsDown(const Backend& backend) const;
-  uint16_t EffectiveWeight(const Backend& backend) const;
+  void Weigh(Service& service) const;
+  void StartRamp(const Service& service, Backend& backend) const;
   Result<Backend*> FindBackend(std::string_view service, std::string_view backend);
 
   Published<ServiceTable>& published_;
@@ -139,6 +153,7 @@ class ServiceManager {
   uint64_t seed_ = 0;
   ConnectionConfig connection_config_;
   uint64_t generation_ = 0;
+  Clock::time_point now_{};  // as far as Apply and Tick have told
   static constexpr uint32_t kNobody = 0xffffffff;
   std::vector<std::pair<uint32_t, uint32_t>>
       names_;  // by BackendId: service and backend in services_

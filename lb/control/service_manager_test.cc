@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "lb/datapath/lb_lcore.h"
 
 namespace flyover::lb {
@@ -157,6 +159,67 @@ TEST_F(ServiceManagerTest, AllDownLeavesNobody) {
   EXPECT_EQ(manager_.Services()[0].backends_up, 0u);
 }
 
+TEST_F(ServiceManagerTest, AllDownMayFailOpen) {
+  ServiceConfig web = CheckedWeb();
+  web.fail_open = true;
+  ASSERT_TRUE(Apply(Config({web})).ok());
+  const uint64_t digest = manager_.Services()[0].table_digest;
+  for (const char* backend : {"web1", "web2", "web3"}) {
+    Report(backend, HealthState::kDown, "timed out");
+  }
+  EXPECT_EQ(manager_.Services()[0].table_digest, digest);
+  EXPECT_EQ(manager_.Services()[0].backends_up, 0u);
+  EXPECT_EQ(Info("web1").health, BackendHealth::kDown);
+  EXPECT_EQ(Info("web1").effective_weight, 100);
+  EXPECT_EQ(StateOf("web1"), BackendState::kActive);
+  Report("web3", HealthState::kUp, "connected");
+  EXPECT_EQ(StateOf("web1"), BackendState::kDown);
+  EXPECT_EQ(Info("web3").share, 1);
+}
+
+TEST_F(ServiceManagerTest, ASpareStepsInAndOutAgain) {
+  ServiceConfig web = CheckedWeb();
+  web.backends[2].priority = 1;
+  web.min_up = 2;
+  ASSERT_TRUE(Apply(Config({web})).ok());
+  EXPECT_EQ(Info("web3").share, 0);
+  EXPECT_EQ(StateOf("web3"), BackendState::kDrained);
+  Report("web1", HealthState::kDown, "gone");
+  EXPECT_NEAR(Info("web3").share, 0.5, 0.001);
+  Report("web1", HealthState::kUp, "connected");
+  EXPECT_EQ(Info("web3").share, 0);
+}
+
+TEST_F(ServiceManagerTest, SlowStartGivesTheWeightBackInSteps) {
+  ServiceConfig web = CheckedWeb();
+  web.slow_start = seconds(20);
+  ASSERT_TRUE(Apply(Config({web})).ok());
+  EXPECT_EQ(Info("web1").effective_weight, 100) << "a service that starts needs none";
+  Report("web1", HealthState::kDown, "gone");
+  Report("web1", HealthState::kUp, "connected");
+  EXPECT_EQ(Info("web1").effective_weight, 10);
+  const auto after = [&](int passed) {
+    manager_.Tick(now_ + seconds(passed));
+    return Info("web1").effective_weight;
+  };
+  EXPECT_EQ(after(5), 20);
+  EXPECT_EQ(after(10), 50);
+  EXPECT_EQ(after(19), 90);
+  EXPECT_EQ(after(20), 100);
+  const uint64_t generation = published_.Load()->generation;
+  EXPECT_EQ(after(21), 100);
+  EXPECT_EQ(published_.Load()->generation, generation);
+
+  now_ += seconds(30);
+  web.backends.push_back({"web4", Ip("10.2.0.14"), 100});
+  ASSERT_TRUE(Apply(Config({web})).ok());
+  EXPECT_EQ(Info("web4").effective_weight, 10) << "joins a running service";
+  EXPECT_EQ(Info("web1").effective_weight, 100);
+  ASSERT_TRUE(manager_.Drain("web", "web2").ok());
+  ASSERT_TRUE(manager_.Enable("web", "web2").ok());
+  EXPECT_EQ(Info("web2").effective_weight, 10);
+}
+
 TEST_F(ServiceManagerTest, HealthSurvivesAReloadThatKeepsTheCheck) {
   ASSERT_TRUE(Apply(Config({CheckedWeb()})).ok());
   Report("web1", HealthState::kDown, "timed out");
@@ -268,6 +331,105 @@ TEST_F(ServiceManagerTest, IdsAreStableAndNotReusedTooSoon) {
   sweep(1);
   manager_.Tick(now_ + seconds(310));
   EXPECT_EQ(manager_.retired_ids(), 0u);
+}
+
+TEST_F(ServiceManagerTest, TablesBeforeAChangeAreKeptForTheWindow) {
+  const auto kept = [&] { return published_.Load()->services[0].previous.size(); };
+  LbConfig config = Config({Web()});
+  config.connections.change_window = seconds(20);
+  ASSERT_TRUE(Apply(config).ok());
+  const auto first = published_.Load()->services[0].maglev;
+  EXPECT_EQ(kept(), 0u);
+  std::swap(config.services[0].backends[0], config.services[0].backends[1]);
+  ASSERT_TRUE(Apply(config).ok());
+  EXPECT_EQ(kept(), 0u) << "nothing that matters has changed";
+
+  ASSERT_TRUE(manager_.Drain("web", "web1").ok());
+  ASSERT_EQ(kept(), 1u);
+  EXPECT_EQ(published_.Load()->services[0].previous[0].maglev, first);
+  now_ += seconds(15);
+  manager_.Tick(now_);
+  ASSERT_TRUE(manager_.SetWeight("web", "web2", 50).ok());
+  EXPECT_EQ(kept(), 2u);
+  now_ += seconds(10);
+  manager_.Tick(now_);
+  EXPECT_EQ(kept(), 1u) << "the first one's time is over";
+  now_ += seconds(15);
+  manager_.Tick(now_);
+  EXPECT_EQ(kept(), 0u);
+}
+
+TEST_F(ServiceManagerTest, ATableThatComesAndGoesIsKeptOnce) {
+  ASSERT_TRUE(Apply(Config({CheckedWeb()})).ok());
+  for (int flap = 0; flap < 20; ++flap) {
+    Report("web1", HealthState::kDown, "refused");
+    Report("web1", HealthState::kUp, "connected");
+  }
+  EXPECT_EQ(manager_.Services()[0].kept_tables, 2u);
+  for (const char* backend : {"web1", "web2", "web3"}) Report(backend, HealthState::kDown, "gone");
+  Report("web1", HealthState::kUp, "connected");
+  for (const PoolTable& kept : published_.Load()->services[0].previous) {
+    EXPECT_FALSE(kept.maglev->empty());
+  }
+}
+
+TEST_F(ServiceManagerTest, KeptTablesAreBounded) {
+  ASSERT_TRUE(Apply(Config({Web()})).ok());
+  for (uint16_t weight = 1; weight <= 80; ++weight) {
+    ASSERT_TRUE(manager_.SetWeight("web", "web1", weight).ok());
+  }
+  EXPECT_EQ(manager_.Services()[0].kept_tables, ServiceManager::kMostKeptTables);
+}
+
+TEST_F(ServiceManagerTest, AnIdIsNotGivenAwayWhileAKeptTableNamesIt) {
+  LbConfig config = Config({Web()});
+  config.connections.change_window = seconds(3600);
+  ASSERT_TRUE(Apply(config).ok());
+  config.services[0].backends.pop_back();
+  ASSERT_TRUE(Apply(config).ok());
+  ConnectionTable& table = *lcores_[0]->connections;
+  for (int after = 0; after <= 3600; after += 100) {
+    manager_.Tick(now_ + seconds(after));
+    table.Sweep(static_cast<unsigned>(table.capacity() / ConnectionShard::kWays) * 3, 5000,
+                published_.Load()->connection_timeouts());
+    EXPECT_EQ(manager_.retired_ids(), 1u);
+  }
+  now_ += seconds(3610);
+  for (int round = 0; round < 2; ++round) {
+    manager_.Tick(now_);
+    table.Sweep(static_cast<unsigned>(table.capacity() / ConnectionShard::kWays) * 3, 5000,
+                published_.Load()->connection_timeouts());
+  }
+  manager_.Tick(now_);
+  EXPECT_EQ(manager_.retired_ids(), 0u);
+  EXPECT_EQ(manager_.Services()[0].kept_tables, 0u);
+}
+
+// FLYOVER_MANY_SERVICES=10000 for the count that the documentation promises.
+TEST_F(ServiceManagerTest, ManyServicesShareFewTables) {
+  const char* const wanted = std::getenv("FLYOVER_MANY_SERVICES");
+  const int count = wanted != nullptr ? std::atoi(wanted) : 1000;
+  std::vector<ServiceConfig> services;
+  for (int i = 0; i < count; ++i) {
+    ServiceConfig service = Web("s" + std::to_string(i));
+    service.port = static_cast<uint16_t>(1 + i);
+    service.backends[0].weight = static_cast<uint16_t>(100 + i % 10);  // ten different pools
+    services.push_back(std::move(service));
+  }
+  ASSERT_TRUE(Apply(Config(std::move(services))).ok());
+  EXPECT_EQ(manager_.Services().size(), static_cast<size_t>(count));
+  EXPECT_LT(manager_.table_memory_bytes(), 10u * 140'000);
+}
+
+TEST_F(ServiceManagerTest, TheDocumentDecidesTheTablesSize) {
+  ServiceConfig small = Web("small");
+  small.table_size = 4093;
+  ServiceConfig web = Web("web", "192.0.2.2");
+  ASSERT_TRUE(Apply(Config({small, web})).ok());
+  EXPECT_EQ(manager_.Services()[0].table_size, 4093u);
+  EXPECT_EQ(manager_.Services()[1].table_size, 65'537u);
+  EXPECT_NE(manager_.Services()[0].table_digest, manager_.Services()[1].table_digest);
+  EXPECT_NEAR(Info("web2", "small").share, 1 / 3.0, 0.001);
 }
 
 TEST_F(ServiceManagerTest, CountersStartAnewWithTheirOwner) {

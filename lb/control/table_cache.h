@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "common/base/status.h"
@@ -16,13 +16,17 @@ namespace flyover::lb {
 class TableCache {
  public:
   // The table of these members, whatever their order. Errors: those of MaglevTable::Build.
-  Result<std::shared_ptr<const MaglevTable>> Get(std::vector<MaglevMember> members, uint64_t seed);
+  Result<std::shared_ptr<const MaglevTable>> Get(std::vector<MaglevMember> members, uint64_t seed,
+                                                 uint32_t size = kDefaultTableSize);
   // Forgets tables that nobody holds any more.
   void Trim();
   size_t size() const { return tables_.size(); }
+  // Of all tables that somebody holds, each once.
+  size_t memory_bytes() const;
 
  private:
-  using Key = std::pair<uint64_t, std::vector<MaglevMember>>;  // seed, members by rank
+  // Seed, size, members by rank.
+  using Key = std::tuple<uint64_t, uint32_t, std::vector<MaglevMember>>;
   std::map<Key, std::weak_ptr<const MaglevTable>> tables_;
 };
 

@@ -1,8 +1,25 @@
 #include "lb/datapath/backend_select.h"
 
+#include "lb/datapath/flow_choice.h"
+#include "lb/datapath/tcp_flags.h"
 #include "lb/service/flow_slices.h"
 
 namespace flyover::lb {
+namespace {
+
+// A packet of the same burst may have made the entry since connection_lookup looked: one that was
+// there before and no longer counts is gone by now.
+bool KnownByNow(LbLcore& lcore, const PacketMeta& meta, uint16_t tick, Touch touch,
+                BackendId& backend) {
+  ConnectionHit hit;
+  lcore.connections->Lookup(&meta.flow_hash, 1, tick, &hit);
+  if (!hit.found) return false;
+  lcore.connections->Keep(hit, tick, touch);
+  backend = hit.backend;
+  return true;
+}
+
+}  // namespace
 
 void BackendSelect(StageContext& context, LbLcore& lcore, const ServiceTable& table, Burst& burst,
                    const IndexList& in, IndexList& out) {
@@ -11,24 +28,28 @@ void BackendSelect(StageContext& context, LbLcore& lcore, const ServiceTable& ta
     table.Service(ServiceId(meta.service)).maglev->Prefetch(MaglevSlice(meta.flow_hash));
   }
   const uint16_t tick = lcore.clock.Tick(context.now());
-  const ConnectionTimeouts timeouts = table.connection_timeouts();
   for (const unsigned i : in) {
     PacketMeta& meta = burst.meta[i];
     const ServiceId id(meta.service);
-    const ServiceEntry& service = table.Service(id);
-    const uint16_t choice = service.maglev->Lookup(MaglevSlice(meta.flow_hash));
-    if (choice == MaglevTable::kNone) {
+    const Touch touch = TouchOf(meta, burst.pkt[i]);
+    FlowChoice choice = ChooseBackend(table, id, meta.flow_hash, touch == Touch::kOpen);
+    if (!choice.found) {
       lcore.counters.service(id).no_backend.Add(1);
       context.Drop(burst.pkt[i], DropReason::kVipNoBackend);
       continue;
     }
-    const BackendId backend = service.pool[choice];
-    meta.backend = backend.value();
-    // A burst may hold several packets of a new flow: only the first makes it a connection.
-    if (lcore.connections->Insert(meta.flow_hash, backend, tick, timeouts) !=
-        InsertResult::kUnchanged) {
+    // FIN and RST end a flow, other flags tell of none: nothing is worth remembering.
+    const bool ends = touch == Touch::kClose || touch == Touch::kNothing;
+    if (__builtin_expect(choice.remember, 0) &&
+        !KnownByNow(lcore, meta, tick, touch, choice.backend) && !ends) {
+      lcore.connections->Insert(
+          meta.flow_hash, choice.backend, tick, table.connection_timeouts(),
+          touch == Touch::kOpen ? EntryState::kBrief : EntryState::kTentative);
+    }
+    meta.backend = choice.backend.value();
+    if (touch == Touch::kOpen) {
       lcore.counters.service(id).new_connections.Add(1);
-      lcore.counters.backend(backend).new_connections.Add(1);
+      lcore.counters.backend(choice.backend).new_connections.Add(1);
     }
     out.Add(i);
   }

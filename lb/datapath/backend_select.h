@@ -9,7 +9,9 @@
 namespace flyover::lb {
 
 // In:   packets with meta.service set
-// Out:  out    meta.backend is what the service's Maglev table says; the flow has an entry for it
+// Out:  out    meta.backend is what the service's Maglev tables say (flow_choice.h); the flow has
+// an
+//              entry where they disagree
 //       drop   vip_no_backend: all of the service's backends are down or have weight 0
 void BackendSelect(StageContext& context, LbLcore& lcore, const ServiceTable& table, Burst& burst,
                    const IndexList& in, IndexList& out);

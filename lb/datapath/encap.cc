@@ -32,14 +32,23 @@ void WriteOuterIpv4(LbLcore& lcore, const BackendEntry& backend, const Inner& in
   std::memcpy(to, backend.outer.data(), sizeof(Ipv4Header));
   auto& ip = *reinterpret_cast<Ipv4Header*>(to);
   ip.tos = inner.traffic_class;
-  ip.total_length = Be16(length);
-  if (inner.may_fragment) {
-    ip.id = Be16(lcore.next_ip_id++);
-  } else {
-    ip.fragment = Be16(kIpv4DontFragment);
-  }
+  const Be16 total_length(length);
+  const Be16 id(inner.may_fragment ? lcore.next_ip_id++ : uint16_t{0});
+  const Be16 fragment(inner.may_fragment ? uint16_t{0} : kIpv4DontFragment);
+  ip.total_length = total_length;
+  ip.id = id;
+  ip.fragment = fragment;
   ip.protocol = inner.protocol;
-  ip.checksum = Checksum(&ip, sizeof(ip));
+  // RFC 1624, equation 3, from the template's checksum, where all these words are 0 but for the
+  // TTL. Nothing is read back from `to`: a load of bytes just stored one by one waits for them.
+  const auto& outer = *reinterpret_cast<const Ipv4Header*>(backend.outer.data());
+  uint32_t sum = static_cast<uint16_t>(~outer.checksum.raw());
+  sum += uint32_t{total_length.raw()} + id.raw() + fragment.raw();
+  // The second bytes of their words.
+  sum += (uint32_t{inner.traffic_class} + inner.protocol) << 8;
+  sum = (sum >> 16) + (sum & 0xffff);
+  sum = (sum >> 16) + (sum & 0xffff);
+  ip.checksum = Be16::FromRaw(static_cast<uint16_t>(~sum));
 }
 
 void WriteOuterIpv6(const BackendEntry& backend, const Inner& inner, uint16_t payload_length,

@@ -254,7 +254,8 @@ TEST(Encap, CountsPerServiceAndBackend) {
   TestBed bed;
   bed.Apply(TwoBackends(ForwardMode::kIpip, k4));
   const Bytes packet = TcpPacket(kClient4, 40'000, kVip4, 80, kTcpAck, 60);
-  for (int n = 0; n < 3; ++n) bed.Add(packet);
+  bed.Add(TcpPacket(kClient4, 40'000, kVip4, 80, kTcpSyn, 60));
+  for (int n = 0; n < 2; ++n) bed.Add(packet);
   const IndexList out = bed.Run();
   ASSERT_EQ(out.size, 3);
   const BackendId id(bed.burst.meta[0].backend);

@@ -84,6 +84,8 @@ void ServiceLookup(StageContext& context, LbLcore& lcore, const ServiceTable* ta
       context.Drop(m, DropReason::kVipLand);
     } else if ((meta.flags & kFragment) != 0) {
       context.Drop(m, DropReason::kVipFragment);
+    } else if ((meta.flags & kRoutingHeader0) != 0) {
+      out.route.Add(i);  // this box is not where it ends: refused there (RFC 5095)
     } else {
       ToVip(context, lcore, *table, burst, i, vip, out);
     }

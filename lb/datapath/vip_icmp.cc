@@ -6,8 +6,8 @@
 #include "common/datapath/normalize.h"
 #include "common/net/checksum.h"
 #include "common/net/headers.h"
+#include "lb/datapath/flow_choice.h"
 #include "lb/datapath/icmp_quote.h"
-#include "lb/service/flow_slices.h"
 
 namespace flyover::lb {
 namespace {
@@ -108,13 +108,13 @@ VipIcmpVerdict AnswerEcho(LbLcore& lcore, PacketMeta& meta, rte_mbuf* m) {
   return VipIcmpVerdict::kRoute;
 }
 
-// The backend that the flow's own packets go to; by Maglev when no lcore has an entry that counts.
+// The backend that the flow's own packets go to; by the tables when no lcore has an entry that
+// counts.
 bool FindBackend(StageContext& context, LbLcore& lcore, const ServiceTable& table,
                  ServiceId service, uint64_t flow_hash, BackendId& backend) {
   const uint16_t tick = lcore.clock.Tick(context.now());
-  const ServiceEntry& entry = table.Service(service);
   const auto counts = [&](const ConnectionHit& hit) {
-    if (!hit.found || hit.idle > entry.timeout) return false;
+    if (!hit.found || hit.idle > table.Service(service).timeout) return false;
     const BackendEntry& candidate = table.Backend(hit.backend);
     backend = hit.backend;
     return candidate.service == service &&
@@ -124,10 +124,12 @@ bool FindBackend(StageContext& context, LbLcore& lcore, const ServiceTable& tabl
   for (const ConnectionTable* other : lcore.others) {
     if (counts(other->Find(flow_hash, tick))) return true;
   }
-  const uint16_t choice = entry.maglev->Lookup(MaglevSlice(flow_hash));
-  if (choice == MaglevTable::kNone) return false;
-  backend = entry.pool[choice];
-  return true;
+  FlowChoice choice = ChooseBackend(table, service, flow_hash, false);
+  if (choice.found && table.Backend(choice.backend).state == BackendState::kDown) {
+    choice = ChooseBackend(table, service, flow_hash, true);
+  }
+  backend = choice.backend;
+  return choice.found;
 }
 
 VipIcmpVerdict FollowFlow(StageContext& context, LbLcore& lcore, const ServiceTable& table,

@@ -275,9 +275,17 @@ TEST_F(VipErrorTest, MalformedOnesAreDropped) {
   ExpectDropped(kMalformed, far, {.segments = {300, 301}});
 }
 
-TEST_F(VipErrorTest, NobodyLeftDropsByName) {
+// A flow that has no entry is answered by the table it was born under, and so are errors about it.
+TEST_F(VipErrorTest, FlowsOfADrainedBackendStillHear) {
+  const BackendId chosen = SendClient(false);
   ASSERT_TRUE(bed_.manager->Drain("tcp", "b1").ok());
   ASSERT_TRUE(bed_.manager->Drain("tcp", "b2").ok());
+  ExpectForwardedTo(chosen, FragmentationNeeded(Reply(false)));
+}
+
+TEST_F(VipErrorTest, NobodyLeftDropsByName) {
+  bed_.Report("tcp", "b1", HealthState::kDown);
+  bed_.Report("tcp", "b2", HealthState::kDown);
   ExpectDropped(DropReason::kVipNoBackend, FragmentationNeeded(Reply(false)));
 }
 

@@ -38,7 +38,7 @@ double Collateral(const MaglevTable& a, const MaglevTable& b, const IpAddress& c
   for (size_t i = 0; i < before.size(); ++i) {
     moved += before[i] != after[i] && before[i] != changed && after[i] != changed;
   }
-  return moved / static_cast<double>(MaglevTable::kSlots);
+  return moved / static_cast<double>(kDefaultTableSize);
 }
 
 TEST(MaglevTable, LeavesNoHoles) {
@@ -46,7 +46,7 @@ TEST(MaglevTable, LeavesNoHoles) {
     const MaglevTable table = Build(Pool(n));
     uint64_t sum = 0;
     for (size_t i = 0; i < n; ++i) sum += table.slots_of(i);
-    EXPECT_EQ(sum, MaglevTable::kSlots);
+    EXPECT_EQ(sum, kDefaultTableSize);
     EXPECT_EQ(std::count(table.slots().begin(), table.slots().end(), MaglevTable::kNone), 0);
   }
 }
@@ -92,7 +92,7 @@ TEST(MaglevTable, SharesFollowWeights) {
       const double ideal = table.members()[i].weight / total;
       // Credit that nobody has spent yet: below one slot each, shared out by weight.
       const double bound = 1 + static_cast<double>(pool.size()) * ideal;
-      EXPECT_NEAR(table.slots_of(i), MaglevTable::kSlots * ideal, bound);
+      EXPECT_NEAR(table.slots_of(i), kDefaultTableSize * ideal, bound);
     }
   }
 }
@@ -131,7 +131,7 @@ TEST(MaglevTable, RemovalMovesLittleElse) {
 TEST(MaglevTable, AdditionTakesItsShareAndMovesLittleElse) {
   const MaglevTable before = Build(Pool(10));
   const MaglevTable after = Build(Pool(11));
-  EXPECT_NEAR(after.slots_of(10) / double{MaglevTable::kSlots}, 1 / 11.0, 0.005);
+  EXPECT_NEAR(after.slots_of(10) / double{kDefaultTableSize}, 1 / 11.0, 0.005);
   EXPECT_LT(Collateral(before, after, Address(10)), 0.01);
 }
 
@@ -144,7 +144,7 @@ TEST(MaglevTable, SmallWeightChangeMovesLittle) {
   const auto b = Owners(after);
   unsigned moved = 0;
   for (size_t i = 0; i < a.size(); ++i) moved += a[i] != b[i];
-  EXPECT_LT(moved / double{MaglevTable::kSlots}, 0.005);
+  EXPECT_LT(moved / double{kDefaultTableSize}, 0.005);
 }
 
 TEST(MaglevTable, SeedDecidesTheTable) {
@@ -155,7 +155,76 @@ TEST(MaglevTable, SeedDecidesTheTable) {
 
 TEST(MaglevTable, TableIsThatOfThisVersion) {
   // Two balancers must agree across releases: a new value here needs a new kVersion, and a plan.
-  EXPECT_EQ(Build(Pool(3), 0).digest(), 15'441'562'266'347'035'651ULL);
+  EXPECT_EQ(Build(Pool(3), 0).digest(), 9'480'762'492'879'139'053ULL);
+}
+
+// As the paper tells it, one step at a time: what the short cuts must agree with.
+std::vector<IpAddress> NaiveOwners(const std::vector<MaglevMember>& ranked, uint64_t seed,
+                                   uint32_t size) {
+  struct Member {
+    IpAddress address;
+    uint64_t position, step, weight, credit = 0;
+  };
+  std::vector<Member> members;
+  uint64_t heaviest = 0;
+  const HashKey key = KeyFromSeed(seed, 2);
+  for (const MaglevMember& m : ranked) {
+    const uint64_t high = LoadUnaligned<uint64_t>(m.address.data());
+    const uint64_t low = LoadUnaligned<uint64_t>(m.address.data() + 8);
+    const uint64_t hash = Mum(Mum(high ^ key.a, low ^ key.b) ^ key.b,
+                              key.a ^ static_cast<uint64_t>(m.address.family()));
+    if (m.weight == 0) continue;
+    heaviest = std::max<uint64_t>(heaviest, m.weight);
+    members.push_back({m.address, (hash >> 32) * size >> 32,
+                       1 + ((hash & 0xffffffff) * (size - 1) >> 32), m.weight});
+  }
+  std::vector<IpAddress> owners(size);
+  std::vector<bool> taken(size);
+  for (uint32_t filled = 0; filled < size;) {
+    for (Member& m : members) {
+      m.credit += m.weight;
+      if (m.credit < heaviest) continue;
+      m.credit -= heaviest;
+      while (taken[m.position]) m.position = (m.position + m.step) % size;
+      taken[m.position] = true;
+      owners[m.position] = m.address;
+      if (++filled == size) break;
+    }
+  }
+  return owners;
+}
+
+TEST(MaglevTable, IsThePapersTableOnEveryRung) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  for (const uint32_t size : kTableSizes) {
+    for (const uint32_t n : {1u, 2u, 7u, 100u}) {
+      if (size > 100'000 && n == 7) continue;
+      auto pool = Pool(n);
+      for (auto& member : pool) {
+        if (random() % 2 == 0) member.weight = static_cast<uint16_t>(1 + random() % 200);
+      }
+      const auto table = MaglevTable::Build(pool, seed, size);
+      ASSERT_TRUE(table.ok());
+      EXPECT_EQ(Owners(*table), NaiveOwners(pool, seed, size)) << size << " " << n;
+    }
+  }
+}
+
+TEST(MaglevTable, SizesArePrimesAndTheAutomaticOneHasAHundredSlotsABackend) {
+  for (const uint32_t size : kTableSizes) {
+    for (uint32_t divisor = 2; divisor * divisor <= size; ++divisor) {
+      ASSERT_NE(size % divisor, 0u) << size;
+    }
+  }
+  EXPECT_EQ(TableSizeFor(0), 251u);
+  EXPECT_EQ(TableSizeFor(2), 251u);
+  EXPECT_EQ(TableSizeFor(3), 509u);
+  EXPECT_EQ(TableSizeFor(655), 65'537u);
+  EXPECT_EQ(TableSizeFor(656), 131'071u);
+  EXPECT_EQ(TableSizeFor(6'553), 655'373u);
+  EXPECT_EQ(TableSizeFor(60'000), 655'373u);
 }
 
 TEST(MaglevTable, FamiliesAreDifferentMembers) {
@@ -164,7 +233,7 @@ TEST(MaglevTable, FamiliesAreDifferentMembers) {
   same_bytes.bytes[0] = 10;
   same_bytes.bytes[3] = 1;
   const MaglevTable table = Build({{v4, 1}, {same_bytes, 1}});
-  EXPECT_NEAR(table.slots_of(0), MaglevTable::kSlots / 2.0, 1);
+  EXPECT_NEAR(table.slots_of(0), kDefaultTableSize / 2.0, 1);
 }
 
 TEST(MaglevTable, RefusesTwinsAndTooMany) {
@@ -172,6 +241,7 @@ TEST(MaglevTable, RefusesTwinsAndTooMany) {
   twins.push_back(twins[1]);
   EXPECT_EQ(MaglevTable::Build(twins, 0).status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(MaglevTable::Build(Pool(65'536), 0).status().code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(MaglevTable::Build(Pool(3), 0, 65'536).status().code(), StatusCode::kInvalidArgument);
 }
 
 }  // namespace

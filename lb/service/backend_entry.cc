@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "common/net/checksum.h"
 #include "common/net/headers.h"
 
 namespace flyover::lb {
@@ -26,6 +27,7 @@ BackendEntry MakeTunnelBackend(ServiceId service, BackendState state, const IpAd
     outer.ttl = kTunnelTtl;
     outer.src = Be32(source.v4().value);
     outer.dst = Be32(address.v4().value);
+    outer.checksum = Checksum(&outer, sizeof(outer));  // encap adds what differs between packets
     std::memcpy(entry.outer.data(), &outer, sizeof(outer));
     entry.outer_length = sizeof(outer);
   } else {

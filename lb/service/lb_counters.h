@@ -31,7 +31,7 @@ class OwnedCounter {
 struct FlowTotals {
   uint64_t packets = 0;          // sent on to a backend
   uint64_t bytes = 0;            // of the client's IP packets, without what we put around them
-  uint64_t new_connections = 0;  // connection entries made for, or moved to, a backend
+  uint64_t new_connections = 0;  // TCP packets with SYN and without ACK
   uint64_t no_backend = 0;       // dropped: vip_no_backend
 
   FlowTotals& operator+=(const FlowTotals& o) {

@@ -19,6 +19,12 @@
 
 namespace flyover::lb {
 
+// A Maglev table and whom its indices mean.
+struct PoolTable {
+  std::shared_ptr<const MaglevTable> maglev;
+  std::vector<BackendId> pool;
+};
+
 struct ServiceEntry {
   std::string name;
   Protocol protocol = Protocol::kTcp;
@@ -27,13 +33,26 @@ struct ServiceEntry {
   // Never null for a service that the VIP index names. Services with equal pools share one.
   std::shared_ptr<const MaglevTable> maglev;
   std::vector<BackendId> pool;  // by the Maglev table's index
+  // Tables in force until a change not long ago, the oldest first; none in a steady service. No two
+  // choose alike, none is empty.
+  std::vector<PoolTable> previous;
+  // A bit for each slot of `maglev` of which the tables, kept and present, do not all say the same;
+  // empty where they cannot be compared, being of different sizes.
+  std::vector<uint64_t> unsettled;
+
+  // Whether the tables disagree about a flow. REQUIRES: there are previous ones.
+  bool Unsettled(uint32_t slice) const {
+    if (unsettled.empty()) return true;
+    const uint32_t slot = ReduceHash(slice, maglev->size());
+    return (unsettled[slot / 64] >> (slot % 64) & 1) != 0;
+  }
 };
 
 struct ServiceTable {
   VipIndex vips;
   std::vector<ServiceEntry> services;  // by ServiceId; ids that are free have no Maglev table
   std::vector<BackendEntry> backends;  // by BackendId
-  std::vector<uint16_t> timeouts;      // by BackendId, ticks
+  std::vector<uint16_t> timeouts;      // by BackendId, as ConnectionTimeouts wants them
   uint16_t longest_timeout = 0;        // for entries whose backend is gone
   uint64_t generation = 0;             // counts publications
 

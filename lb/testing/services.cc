@@ -7,9 +7,9 @@
 namespace flyover::lb {
 
 TestServices::TestServices(unsigned lcore_count, uint64_t tsc_hz)
-    : lcores(
-          std::move(MakeLbLcores(lcore_count, 4096 * lcore_count, KeyFromSeed(kTestSeed, 1), tsc_hz)
-                        .value())) {
+    : lcores(std::move(
+          MakeLbLcores(lcore_count, kTestCapacity * lcore_count, KeyFromSeed(kTestSeed, 1), tsc_hz)
+              .value())) {
   std::vector<const ConnectionTable*> tables;
   std::vector<const LbCounters*> counters;
   for (const auto& lcore : lcores) {
@@ -20,7 +20,7 @@ TestServices::TestServices(unsigned lcore_count, uint64_t tsc_hz)
 }
 
 void TestServices::Apply(const LbConfig& config) {
-  const Status status = manager->Apply(config, {}, {});
+  const Status status = manager->Apply(config, now, {});
   ASSERT_TRUE(status.ok()) << status.message();
 }
 

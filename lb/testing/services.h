@@ -14,6 +14,7 @@
 namespace flyover::lb {
 
 inline constexpr uint64_t kTestSeed = 5;
+inline constexpr uint32_t kTestCapacity = 4096;  // flows an lcore remembers
 
 class TestServices {
  public:
@@ -29,6 +30,7 @@ class TestServices {
   // A verdict of the health checker on a backend.
   void Report(const std::string& service, const std::string& backend, HealthState state);
 
+  ServiceManager::Clock::time_point now{};  // of the next Apply
   QsbrDomain qsbr{1};
   Published<ServiceTable> published;
   std::vector<std::unique_ptr<LbLcore>> lcores;

@@ -1,9 +1,11 @@
 // What the document says of the router, after validation. Plain values.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/strong_id.h"
@@ -37,9 +39,37 @@ struct EcmpConfig {
   bool operator==(const EcmpConfig&) const = default;
 };
 
+enum class IcmpErrorType : uint8_t { kUnreachable, kTimeExceeded, kTooBig };
+inline constexpr size_t kIcmpErrorTypes = 3;
+inline constexpr std::array<std::string_view, kIcmpErrorTypes> kIcmpErrorTypeNames = {
+    "unreachable", "time_exceeded", "too_big"};
+
+// Errors to one prefix of sources, per second and lcore.
+struct IcmpSourceLimit {
+  uint32_t rate = 100;
+  uint32_t burst = 20;
+  uint8_t ipv4_length = 24;
+  uint8_t ipv6_length = 64;
+  bool operator==(const IcmpSourceLimit&) const = default;
+};
+
+// Which address our ICMP errors carry as source. A fixed one goes first, per family.
+struct IcmpSourceConfig {
+  // The port that the packet came in by, instead of the one the error leaves by (RFC 1812 4.3.2.4).
+  bool incoming = false;
+  std::optional<Ipv4Address> ipv4 = {};
+  std::optional<Ipv6Address> ipv6 = {};
+  bool operator==(const IcmpSourceConfig&) const = default;
+};
+
 struct IcmpErrorConfig {
   uint32_t rate = 1000;  // errors per second and lcore (RFC 1812 4.3.2.8, RFC 4443 2.4 (f))
   uint32_t burst = 100;
+  // Of `rate`, what each type may take. The first two together leave room for the third: without
+  // it path MTU discovery breaks.
+  std::array<uint32_t, kIcmpErrorTypes> type_rate = {300, 400, 1000};
+  IcmpSourceLimit per_source = {};
+  IcmpSourceConfig source = {};
   bool operator==(const IcmpErrorConfig&) const = default;
 };
 

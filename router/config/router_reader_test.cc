@@ -80,7 +80,31 @@ TEST(ReadRouter, Forwarding) {
       "  icmp_errors: { rate: 5/s, burst: 2 }\n");
   EXPECT_THAT(parsed.errors, ElementsAre());
   EXPECT_EQ(parsed.config.ecmp, (EcmpConfig{7, true, false}));
-  EXPECT_EQ(parsed.config.icmp_errors, (IcmpErrorConfig{5, 2}));
+  EXPECT_EQ(parsed.config.icmp_errors, (IcmpErrorConfig{.rate = 5, .burst = 2}));
+}
+
+TEST(ReadRouter, IcmpErrors) {
+  const Parsed parsed = Parse(
+      "router:\n"
+      "  icmp_errors:\n"
+      "    time_exceeded: 7/s\n"
+      "    per_source: { rate: 3/s, ipv4_length: 16 }\n"
+      "    source: [10.255.0.1, \"2001:db8:ff::1\"]\n");
+  EXPECT_THAT(parsed.errors, ElementsAre());
+  EXPECT_EQ(parsed.config.icmp_errors,
+            (IcmpErrorConfig{.type_rate = {300, 7, 1000},
+                             .per_source = {.rate = 3, .ipv4_length = 16},
+                             .source = {.ipv4 = Ipv4Address::Parse("10.255.0.1"),
+                                        .ipv6 = Ipv6Address::Parse("2001:db8:ff::1")}}));
+  EXPECT_TRUE(
+      Parse("router: { icmp_errors: { source: incoming } }\n").config.icmp_errors.source.incoming);
+  EXPECT_EQ(
+      Parse("router: { icmp_errors: { source: 10.255.0.1 } }\n").config.icmp_errors.source.ipv4,
+      Ipv4Address::Parse("10.255.0.1"));
+  EXPECT_THAT(Parse("router: { icmp_errors: { source: [10.0.0.1, 10.0.0.2] } }\n").errors,
+              ElementsAre(HasSubstr("is the second address of its family")));
+  EXPECT_THAT(Parse("router: { icmp_errors: { source: 224.0.0.1 } }\n").errors,
+              ElementsAre(HasSubstr("accepted: a unicast address of this box")));
 }
 
 TEST(ReadRouter, AMetricOfZeroIsTheKernelsDefault) {

@@ -60,6 +60,60 @@ Schema RouteSchema() {
   });
 }
 
+SchemaKey TypeRate(std::string_view name, std::string fallback, std::string_view help) {
+  return {
+      .name = name, .schema = Rate(0, 10'000'000), .fallback = std::move(fallback), .help = help};
+}
+
+SchemaKey IcmpErrorsKey() {
+  return {
+      .name = "icmp_errors",
+      .schema = MapOf({
+          {.name = "rate",
+           .schema = Rate(0, 10'000'000),
+           .fallback = "1000/s",
+           .help = "ICMP errors per second and lcore (RFC 1812 4.3.2.8, RFC 4443 2.4). 0/s: none"},
+          {.name = "burst",
+           .schema = Unsigned(1, 1'000'000, "packets"),
+           .fallback = "100",
+           .help = "How many may leave at once after a quiet time"},
+          TypeRate("unreachable", "300/s", "What of `rate` destination unreachable may take"),
+          TypeRate("time_exceeded", "400/s", "What of `rate` time exceeded may take"),
+          TypeRate("too_big", "1000/s",
+                   "What of `rate` packet too big and fragmentation needed may take: path MTU "
+                   "discovery lives on them"),
+          {.name = "per_source",
+           .schema = MapOf({
+               {.name = "rate",
+                .schema = Rate(0, 10'000'000),
+                .fallback = "100/s",
+                .help = "ICMP errors to one prefix of sources, per second and lcore"},
+               {.name = "burst",
+                .schema = Unsigned(1, 1'000'000, "packets"),
+                .fallback = "20",
+                .help = "How many may go to it at once"},
+               {.name = "ipv4_length",
+                .schema = Unsigned(0, 32),
+                .fallback = "24",
+                .help = "Length of such a prefix"},
+               {.name = "ipv6_length",
+                .schema = Unsigned(0, 128),
+                .fallback = "64",
+                .help = "Length of such a prefix"},
+           }),
+           .help =
+               "A limit for each prefix of sources, so that one network cannot use up the rest"},
+          {.name = "source",
+           .schema = OneOf({Enum({"outgoing", "incoming"}), Address(), ListOf(Address(), 1, 2)}),
+           .fallback = "outgoing",
+           .help = "Source address of ICMP errors: of the port that they leave by (RFC 1812 "
+                   "4.3.2.4), of the port that the packet came in by, or a fixed one of this box, "
+                   "one for each family"},
+      }),
+      .help = "Errors that the router sends: time exceeded, unreachable, packet too big",
+  };
+}
+
 }  // namespace
 
 SchemaKey RoutesKey() {
@@ -95,19 +149,7 @@ SchemaKey RouterKey() {
                 .help = "The IPv6 flow label is part of the hash (RFC 6438)"},
            }),
            .help = "Choice among next hops of equal cost"},
-          {.name = "icmp_errors",
-           .schema = MapOf({
-               {.name = "rate",
-                .schema = Rate(0, 10'000'000),
-                .fallback = "1000/s",
-                .help =
-                    "ICMP errors per second and lcore (RFC 1812 4.3.2.8, RFC 4443 2.4). 0/s: none"},
-               {.name = "burst",
-                .schema = Unsigned(1, 1'000'000, "packets"),
-                .fallback = "100",
-                .help = "How many may leave at once after a quiet time"},
-           }),
-           .help = "Errors that the router sends: time exceeded, unreachable, packet too big"},
+          IcmpErrorsKey(),
       }),
       .help = "Forwarding",
   };

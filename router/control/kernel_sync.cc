@@ -83,6 +83,7 @@ KernelSync::KernelSync(Options options, Rib& rib, netlink::Socket events, netlin
     : options_(std::move(options)),
       events_(std::move(events)),
       requests_(std::move(requests)),
+      rib_(rib),
       writer_(std::make_unique<RibWriter>(rib)),
       neighbors_(*writer_),
       routes_(
@@ -100,6 +101,46 @@ const KernelSyncCounters& KernelSync::counters() const {
   return counters_;
 }
 
+KernelSyncCounters KernelSync::counters(Clock::time_point now) const {
+  const auto us = [now](Clock::time_point since) {
+    return static_cast<uint64_t>(std::max<int64_t>(
+        0, std::chrono::duration_cast<std::chrono::microseconds>(now - since).count()));
+  };
+  KernelSyncCounters counters = this->counters();
+  counters.last_dump_age_us = us(last_dump_);
+  counters.dump_due = dump_wanted_;
+  counters.queue_bytes = events_.QueuedBytes();
+  if (behind_since_) counters.behind_us = us(*behind_since_);
+  return counters;
+}
+
+Result<std::vector<RouteDifference>> KernelSync::Diff(Clock::time_point now) {
+  std::vector<RouteDifference> differences;
+  for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
+    OnReadable(now);
+    RouteCollector collector;
+    RouteMirror mirror(
+        options_.tables, [this](int if_index) { return PortOf(if_index); }, collector);
+    bool complete = false;
+    const Status status = DumpTable(
+        netlink::DumpRoutes, netlink::kIpFamilies,
+        [&] {
+          collector = RouteCollector();
+          mirror.BeginDump();
+        },
+        [&](Bytes b) {
+          if (const auto m = netlink::ParseRoute(b)) mirror.ApplyDumped(*m);
+        },
+        complete);
+    if (!status.ok()) return status;
+    mirror.FinishDump(complete);
+    OnReadable(now);  // what changed during the dump
+    differences = DiffRoutes(collector, rib_);
+    if (differences.empty()) break;
+  }
+  return differences;
+}
+
 Status KernelSync::Start(Clock::time_point now) { return Resync(now); }
 
 Status KernelSync::Resync(Clock::time_point now) {
@@ -111,6 +152,11 @@ Status KernelSync::Resync(Clock::time_point now) {
 void KernelSync::OnReadable(Clock::time_point now) {
   const ReceiveOutcome outcome =
       events_.Receive(kDatagramsAtOnce, [&](Bytes message) { HandleMessage(message, now); });
+  if (outcome != ReceiveOutcome::kMore) {
+    behind_since_.reset();
+  } else if (!behind_since_) {
+    behind_since_ = now;
+  }
   if (outcome == ReceiveOutcome::kLost) {
     ++counters_.losses;
     RequestDump("messages were lost");

@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@
 #include "router/control/kernel_addresses.h"
 #include "router/control/neighbor_mirror.h"
 #include "router/control/protocol_numbers.h"
+#include "router/control/route_diff.h"
 #include "router/control/route_mirror.h"
 
 namespace flyover::router {
@@ -51,6 +53,10 @@ struct KernelSyncCounters {
   uint64_t dumps = 0;         // complete dumps, the first one included
   uint64_t failed_dumps = 0;  // given up; tried again
   uint64_t last_dump_us = 0;  // duration of the last one
+  uint64_t last_dump_age_us = 0;
+  bool dump_due = false;     // something calls for the next one
+  uint64_t queue_bytes = 0;  // of messages that the kernel has sent and nobody has read
+  uint64_t behind_us = 0;  // since when there is more to read than one turn takes; 0: there is not
   RouteMirrorCounters routes;
 };
 
@@ -98,7 +104,13 @@ class KernelSync {
   // The interface index of a port's TAP; 0: there is none.
   int IfIndex(PortIndex port) const { return if_index_[port.value()]; }
   const KernelAddresses& addresses() const { return addresses_; }
+  // With ages as of `now`.
+  KernelSyncCounters counters(Clock::time_point now) const;
   const KernelSyncCounters& counters() const;
+
+  // Reads the kernel's routes anew, apart from what is mirrored, and compares them with the RIB.
+  // Changes that are still on their way show up as differences. Errors: as the dump's.
+  Result<std::vector<RouteDifference>> Diff(Clock::time_point now);
 
  private:
   class RibWriter;
@@ -145,6 +157,7 @@ class KernelSync {
   Options options_;
   netlink::Socket events_;
   netlink::Socket requests_;
+  Rib& rib_;
   std::unique_ptr<RibWriter> writer_;
   std::map<int, Link> links_;        // all of the namespace
   std::array<int, 256> if_index_{};  // by port; 0: no TAP
@@ -160,6 +173,7 @@ class KernelSync {
   bool dump_wanted_ = false;
   Clock::time_point next_dump_{};
   Clock::time_point last_dump_{};
+  std::optional<Clock::time_point> behind_since_;
   mutable KernelSyncCounters counters_;
 };
 

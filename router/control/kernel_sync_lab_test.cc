@@ -137,6 +137,27 @@ TEST_F(KernelSyncLab, RoutesOfALinkWithoutCarrierAreUnusable) {
   AwaitRoute("10.9.0.1", "10.9.0.0/16 forward lan,10.0.0.2");
 }
 
+TEST_F(KernelSyncLab, DiffIsEmptyUntilTheRibLosesARoute) {
+  StartSync();
+  ns.IpBatch(
+      "route add 10.9.0.0/16 via 10.0.0.2 mtu 1400\n"
+      "route add 10.8.0.0/16 nexthop via 10.0.0.2 weight 3 nexthop via 192.0.2.2\n"
+      "route add blackhole 10.7.0.0/16\n"
+      "route add 2001:db8:9::/48 via 2001:db8:1::2\n");
+  AwaitRoute("2001:db8:9::1", "2001:db8:9::/48 forward lan,2001:db8:1::2");
+  const auto none = sync->Diff(Clock::now());
+  ASSERT_TRUE(none.ok());
+  EXPECT_EQ(none->size(), 0u);
+
+  ASSERT_TRUE(under_test.rib.RemoveRoute(IpPrefix::Parse("10.9.0.0/16").value(), 0).ok());
+  const auto one = sync->Diff(Clock::now());
+  ASSERT_TRUE(one.ok());
+  ASSERT_EQ(one->size(), 1u);
+  EXPECT_EQ((*one)[0].kernel->prefix, IpPrefix::Parse("10.9.0.0/16").value());
+  EXPECT_EQ((*one)[0].kernel->mtu, 1400);
+  EXPECT_FALSE((*one)[0].held.has_value());
+}
+
 TEST_F(KernelSyncLab, MtuOfTheTapIsReported) {
   StartSync();
   link_changes.clear();

@@ -70,12 +70,44 @@ void HoldFor(StageContext& ctx, RouterLcore& router, rte_mbuf* m, const PacketMe
   if (outcome.ask) Ask(router, port, target);
 }
 
-// Own address, or a VIP's address on a port that no service has.
+// RFC 5095: a type 0 routing header ends at the node it names. Where it lies in the packet is
+// looked for again: it is rare. REQUIRES: kRoutingHeader0, and no outer header.
+uint16_t RoutingTypeOffset(rte_mbuf* m, const PacketMeta& meta) {
+  const auto* const ip = HeaderAt<uint8_t>(m, meta.l3_offset);
+  uint8_t next = HeaderAt<Ipv6Header>(m, meta.l3_offset)->next_header;
+  unsigned at = sizeof(Ipv6Header);
+  while (at + 8 <= static_cast<unsigned>(meta.l4_offset - meta.l3_offset)) {
+    if (next == kProtoRouting && ip[at + 2] == 0 && ip[at + 3] != 0) break;
+    const unsigned length = next == kProtoFragment ? 8
+                            : next == kProtoAh     ? (ip[at + 1] + 2u) * 4
+                                                   : (ip[at + 1] + 1u) * 8;
+    next = ip[at];
+    at += length;
+  }
+  return static_cast<uint16_t>(at + 2);
+}
+
+// Neighbour discovery for a VIP that the kernel has as an address: its answer is what makes the
+// VIP reachable.
+bool IsNeighborDiscovery(const rte_mbuf* m, const PacketMeta& meta) {
+  return (meta.flags & kIpv6) != 0 && ClassifyLocal(m, meta) == PuntReason::kNeighborDiscovery;
+}
+
+// What is for this box.
 void DeliverLocal(StageContext& ctx, rte_mbuf* m, const PacketMeta& meta) {
   // What the balancer sent on or we made ourselves is not the kernel's to see.
   if ((meta.flags & kOnLinkOnly) != 0) return ctx.Drop(m, DropReason::kL2dsrNotOnLink);
   if ((meta.flags & kOriginated) != 0) return ctx.Drop(m, DropReason::kNoRoute);
   ctx.Punt(m, ClassifyLocal(m, meta));
+}
+
+// RFC 2003 3.1, RFC 1812 4.2.2.9: the balancer is no hop, but what arrives dead does not leave.
+// REQUIRES: kOriginated.
+bool IsDeadOnArrival(rte_mbuf* m, const PacketMeta& meta) {
+  if (meta.overhead == 0 && (meta.flags & kOnLinkOnly) == 0) return false;
+  const unsigned at = meta.l3_offset + meta.overhead;
+  const bool ipv6 = *HeaderAt<uint8_t>(m, at) >> 4 == 6;
+  return (ipv6 ? HeaderAt<Ipv6Header>(m, at)->hop_limit : HeaderAt<Ipv4Header>(m, at)->ttl) == 0;
 }
 
 // RFC 4291 2.5.6. Link-local addresses other than our own are not in the FIB: what is found for
@@ -84,6 +116,14 @@ bool CrossesLinks(const PacketMeta& meta, NexthopAction action) {
   if (meta.lookup_v6 && Ipv6Address{meta.lookup}.IsLinkLocal()) return true;
   return (meta.flags & kLinkLocalSource) != 0 &&
          (action == NexthopAction::kForward || action == NexthopAction::kGlean);
+}
+
+// RFC 1812 4.2.2.7: a router fragments what may be fragmented. Not what the balancer sends on.
+bool MayFragment(const RouterLcore& router, const PacketMeta& meta, const Ipv4Header& ip,
+                 const Adjacency& adjacency) {
+  if ((meta.flags & (kIpv6 | kOriginated)) != 0) return false;
+  if ((ip.fragment.host() & kIpv4DontFragment) != 0) return false;
+  return ((*router.ports->Load())[adjacency.port].features & kNoFragments) == 0;
 }
 
 }  // namespace
@@ -101,12 +141,22 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
       SendIcmpError(ctx, router, burst, i, error, 0, answers);
       ctx.Drop(m, reason);
     };
-    if (action == NexthopAction::kLocal) {
-      DeliverLocal(ctx, m, meta);
+    // To a VIP, but to none of its services: the kernel must not see it, also where it has the
+    // VIP's address. (What the balancer sends on, and our answers, have kOriginated.)
+    const bool stray = (meta.flags & (kVip | kOriginated)) == kVip;
+    const bool local = action == NexthopAction::kLocal;
+    if ((meta.flags & kRoutingHeader0) != 0 && (stray || local)) {
+      SendIcmpError(ctx, router, burst, i, IcmpErrorKind::kRoutingHeader,
+                    RoutingTypeOffset(m, meta), answers);
+      ctx.Drop(m, DropReason::kIpv6RoutingHeader0);
       continue;
     }
-    if ((meta.flags & (kVip | kOriginated)) == kVip) {
+    if (stray && !(local && IsNeighborDiscovery(m, meta))) {
       ctx.Drop(m, DropReason::kVipUnknownPort);
+      continue;
+    }
+    if (local) {
+      DeliverLocal(ctx, m, meta);
       continue;
     }
     if (CrossesLinks(meta, action)) {
@@ -115,7 +165,9 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
     }
     switch (action) {
       case NexthopAction::kForward: {
-        const AdjacencyId id = group.Pick(MemberHash(router, m, meta));
+        // Most groups have one member: no hash is needed to choose.
+        const AdjacencyId id =
+            group.Pick(group.bucket_count() == 1 ? 0 : MemberHash(router, m, meta));
         const Adjacency& adjacency = tables.adjacencies.Get(id);
         __builtin_prefetch(&adjacency);
         meta.adjacency = id.value();
@@ -149,7 +201,7 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
 }
 
 void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
-            IndexList& fits, Burst& answers) {
+            IndexList& fits, IndexList& too_long, Burst& answers) {
   for (const uint8_t i : in) {
     rte_mbuf* const m = burst.pkt[i];
     PacketMeta& meta = burst.meta[i];
@@ -163,12 +215,16 @@ void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexLis
     const bool transit = (meta.flags & (kOriginated | kTtlDone)) == 0;
     auto* const ip4 = HeaderAt<Ipv4Header>(m, meta.l3_offset);
     auto* const ip6 = HeaderAt<Ipv6Header>(m, meta.l3_offset);
-    if (transit && (ipv6 ? ip6->hop_limit : ip4->ttl) <= 1) {  // RFC 1812 5.3.1, RFC 8200 3
+    const bool expired = transit ? (ipv6 ? ip6->hop_limit : ip4->ttl) <= 1  // RFC 1812 5.3.1
+                                 : IsDeadOnArrival(m, meta);
+    if (expired) {
       SendIcmpError(ctx, router, burst, i, IcmpErrorKind::kTimeExceeded, 0, answers);
       ctx.Drop(m, DropReason::kTtlExpired);
       continue;
     }
-    if (meta.l3_length > adjacency.mtu) {
+    const bool cut = __builtin_expect(meta.l3_length > adjacency.mtu, 0) &&
+                     MayFragment(router, meta, *ip4, adjacency);
+    if (__builtin_expect(meta.l3_length > adjacency.mtu && !cut, 0)) {
       uint16_t mtu = static_cast<uint16_t>(adjacency.mtu - meta.overhead);
       if (ipv6 && meta.overhead == 0) mtu = std::max(mtu, kIpv6MinimumMtu);
       SendIcmpError(ctx, router, burst, i, IcmpErrorKind::kTooBig, mtu, answers);
@@ -182,7 +238,7 @@ void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexLis
         DecrementTtl(*ip4);
       }
     }
-    fits.Add(i);
+    (cut ? too_long : fits).Add(i);
   }
 }
 

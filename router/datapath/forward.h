@@ -17,15 +17,16 @@ namespace flyover::router {
 //       hold      an on-link destination that is not resolved yet
 //       punt      own addresses
 //       drop      no_route, blackhole, unreachable_route, prohibited, host_unreachable,
-//       vip_unknown_port,
-//                 l2dsr_not_on_link, ipv6_link_local
+//                 vip_unknown_port, l2dsr_not_on_link, ipv6_link_local, ipv6_routing_header_0
 void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
                IndexList& forward, Burst& answers);
 
-// Stage 10. Hop limits of transit packets, MTU of all.
-// Out:  fits; drop ttl_expired, mtu_exceeded
+// Stage 10. Hop limits of transit packets (and of dead ones to a service), MTU of all.
+// Out:  fits
+//       too_long  IPv4 in transit without DF: to be cut (router/datapath/fragment.h)
+//       drop      ttl_expired, mtu_exceeded
 void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
-            IndexList& fits, Burst& answers);
+            IndexList& fits, IndexList& too_long, Burst& answers);
 
 // Stage 11. The Ethernet header from the adjacency.
 // Out:  ready     the frame is complete; egress[i] is its port

@@ -31,6 +31,7 @@ TypeCode Ipv4Code(IcmpErrorKind kind) {
     case IcmpErrorKind::kTooBig:
       return {kIcmpUnreachable, kIcmpFragmentationNeeded};
     case IcmpErrorKind::kHostUnreachable:
+    case IcmpErrorKind::kRoutingHeader:  // IPv6 only
       break;
   }
   return {kIcmpUnreachable, kIcmpHostUnreachable};
@@ -46,19 +47,34 @@ TypeCode Ipv6Code(IcmpErrorKind kind) {
       return {kIcmpv6TimeExceeded, 0};
     case IcmpErrorKind::kTooBig:
       return {kIcmpv6PacketTooBig, 0};
+    case IcmpErrorKind::kRoutingHeader:
+      return {kIcmpv6ParameterProblem, 0};
     case IcmpErrorKind::kHostUnreachable:
       break;
   }
   return {kIcmpv6Unreachable, kIcmpv6AddressUnreachable};
 }
 
+IcmpErrorType TypeOf(IcmpErrorKind kind) {
+  switch (kind) {
+    case IcmpErrorKind::kTimeExceeded:
+      return IcmpErrorType::kTimeExceeded;
+    case IcmpErrorKind::kTooBig:
+      return IcmpErrorType::kTooBig;
+    default:
+      return IcmpErrorType::kUnreachable;
+  }
+}
+
 // RFC 1812 4.3.2.7, RFC 4443 2.4 (e): never about an ICMP error, a later fragment, or a link-layer
 // group. (Bad sources and group destinations do not get this far.) Nor to a link-local source: the
-// FIB knows no way to it. Our own packets get no errors
-// either, except that a packet which the balancer encapsulated answers to its client.
+// FIB knows no way to it. Our own packets (errors, a VIP's echo replies) get no errors either; a
+// packet that the balancer sends on answers to its client.
 bool MayAnswer(const PacketMeta& meta) {
   constexpr uint16_t kNever = kIcmpError | kLaterFragment | kL2Group | kLinkLocalSource;
   if ((meta.flags & kNever) != 0) return false;
+  const bool balanced = meta.overhead != 0 || (meta.flags & kOnLinkOnly) != 0;
+  if ((meta.flags & kOriginated) != 0 && !balanced) return false;
   return meta.in_port != kNoPort;
 }
 
@@ -84,13 +100,16 @@ PortIndex EgressPort(const RouterLcore& router, const IpAddress& dst) {
 }
 
 // RFC 1812 4.3.2.4: the address of the interface the error leaves by; where it has none, of the one
-// the packet came in by, then of any port.
+// the packet came in by, then of any port. The document may prefer the second, or a fixed address.
 template <typename Address>
 std::optional<Address> SourceAddress(const RouterLcore& router, PortIndex in_port,
-                                     const IpAddress& dst,
+                                     const IpAddress& dst, const std::optional<Address>& fixed,
                                      std::optional<Address> PortEntry::*member) {
+  if (fixed) return fixed;
   const PortTable& ports = *router.ports->Load();
-  for (const PortIndex port : {EgressPort(router, dst), in_port}) {
+  std::array<PortIndex, 2> order = {EgressPort(router, dst), in_port};
+  if (router.icmp_source.incoming) std::swap(order[0], order[1]);
+  for (const PortIndex port : order) {
     if (port != kNoPort && ports[port].*member) return ports[port].*member;
   }
   for (const PortEntry& entry : ports.ports) {
@@ -114,13 +133,13 @@ struct Offender {
 };
 
 uint16_t BuildIpv4(const Offender& offender, Ipv4Address src, uint16_t id, TypeCode what,
-                   uint16_t mtu, Ipv4Header* ip) {
+                   uint16_t rest, Ipv4Header* ip) {
   const auto quoted =
       std::min<uint16_t>(offender.length, kMaxIpv4Error - sizeof(Ipv4Header) - sizeof(IcmpHeader));
   auto* icmp = reinterpret_cast<IcmpHeader*>(ip + 1);
   Quote(offender.m, offender.offset, icmp + 1, quoted);
   const auto* inner = reinterpret_cast<const Ipv4Header*>(icmp + 1);
-  *icmp = {.type = what.type, .code = what.code, .checksum = {}, .rest = Be32(mtu)};
+  *icmp = {.type = what.type, .code = what.code, .checksum = {}, .rest = Be32(rest)};
   const auto icmp_length = static_cast<uint16_t>(sizeof(IcmpHeader) + quoted);
   icmp->checksum = Checksum(icmp, icmp_length);
   const auto total = static_cast<uint16_t>(sizeof(Ipv4Header) + icmp_length);
@@ -138,7 +157,7 @@ uint16_t BuildIpv4(const Offender& offender, Ipv4Address src, uint16_t id, TypeC
   return total;
 }
 
-uint16_t BuildIpv6(const Offender& offender, const Ipv6Address& src, TypeCode what, uint16_t mtu,
+uint16_t BuildIpv6(const Offender& offender, const Ipv6Address& src, TypeCode what, uint16_t rest,
                    Ipv6Header* ip) {
   const auto quoted =
       std::min<uint16_t>(offender.length, kMaxIpv6Error - sizeof(Ipv6Header) - sizeof(IcmpHeader));
@@ -152,7 +171,7 @@ uint16_t BuildIpv6(const Offender& offender, const Ipv6Address& src, TypeCode wh
   ip->hop_limit = kErrorTtl;
   std::memcpy(ip->src, src.bytes.data(), 16);
   std::memcpy(ip->dst, inner->src, 16);
-  *icmp = {.type = what.type, .code = what.code, .checksum = {}, .rest = Be32(mtu)};
+  *icmp = {.type = what.type, .code = what.code, .checksum = {}, .rest = Be32(rest)};
   ChecksumAccumulator sum;
   AddPseudoHeader(sum, *ip, kProtoIcmpv6, icmp_length);
   sum.Add(icmp, icmp_length);
@@ -163,13 +182,9 @@ uint16_t BuildIpv6(const Offender& offender, const Ipv6Address& src, TypeCode wh
 }  // namespace
 
 void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, unsigned i,
-                   IcmpErrorKind kind, uint16_t mtu, Burst& answers) {
+                   IcmpErrorKind kind, uint16_t rest, Burst& answers) {
   const PacketMeta& meta = burst.meta[i];
   if (!MayAnswer(meta) || answers.size == kMaxBurst) return;
-  if (!router.icmp_errors.Take(ctx.now())) {
-    ++router.icmp_errors_limited;
-    return;
-  }
   const Offender offender = {
       .m = burst.pkt[i],
       .offset = static_cast<unsigned>(meta.l3_offset + meta.overhead),
@@ -192,7 +207,8 @@ void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, u
     // A service answers from its VIP: the client knows no other address of it.
     if (offender.encapsulated) {
       src = Ipv6Address::FromBytes(ip->dst);
-    } else if (const auto own = SourceAddress(router, meta.in_port, client, &PortEntry::ipv6)) {
+    } else if (const auto own = SourceAddress(router, meta.in_port, client, router.icmp_source.ipv6,
+                                              &PortEntry::ipv6)) {
       src = *own;
     }
   } else {
@@ -200,23 +216,24 @@ void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, u
     client = Ipv4Address{ip->src.host()};
     if (offender.encapsulated) {
       src = Ipv4Address{ip->dst.host()};
-    } else if (const auto own = SourceAddress(router, meta.in_port, client, &PortEntry::ipv4)) {
+    } else if (const auto own = SourceAddress(router, meta.in_port, client, router.icmp_source.ipv4,
+                                              &PortEntry::ipv4)) {
       src = *own;
     }
   }
   // RFC 4443 2.4 (e.6) and RFC 1812 4.3.2.7: no answer to a source that is not one host.
   if (!src || client == IpAddress(Ipv6Address{}) || client == IpAddress(Ipv4Address{})) return;
+  if (!router.icmp_errors.Take(TypeOf(kind), client, ctx.now())) return;
 
   rte_mbuf* const m = ctx.Generate();
   if (m == nullptr) return;
   auto* const l3 = rte_pktmbuf_mtod_offset(m, uint8_t*, kEthernet);
   const uint16_t length =
-      ipv6 ? BuildIpv6(offender, src->v6(), Ipv6Code(kind), mtu, reinterpret_cast<Ipv6Header*>(l3))
-           : BuildIpv4(offender, src->v4(), router.icmp_id++, Ipv4Code(kind), mtu,
+      ipv6 ? BuildIpv6(offender, src->v6(), Ipv6Code(kind), rest, reinterpret_cast<Ipv6Header*>(l3))
+           : BuildIpv4(offender, src->v4(), router.icmp_id++, Ipv4Code(kind), rest,
                        reinterpret_cast<Ipv4Header*>(l3));
   m->data_len = static_cast<uint16_t>(kEthernet + length);
   m->pkt_len = m->data_len;
-  ++router.icmp_errors_sent;
 
   const uint16_t n = answers.size++;
   answers.pkt[n] = m;
@@ -225,8 +242,10 @@ void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, u
   out.flow_hash = meta.flow_hash;
   out.lookup = client.bytes();
   out.lookup_v6 = ipv6;
-  out.flags = static_cast<uint16_t>(kOriginated | kIcmpError | (ipv6 ? kIpv6 : 0));
+  out.flags = static_cast<uint16_t>(kOriginated | kIcmpError | kL4Valid | (ipv6 ? kIpv6 : 0));
   out.l3_offset = kEthernet;
+  out.l4_offset =
+      static_cast<uint16_t>(kEthernet + (ipv6 ? sizeof(Ipv6Header) : sizeof(Ipv4Header)));
   out.l3_length = length;
   out.protocol = ipv6 ? kProtoIcmpv6 : kProtoIcmp;
   out.source = kGeneratedSource;

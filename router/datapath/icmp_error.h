@@ -17,11 +17,13 @@ enum class IcmpErrorKind : uint8_t {
   kProhibited,       // 3/13, v6 1/1
   kTimeExceeded,     // 11/0, v6 3/0
   kTooBig,           // 3/4 with the MTU, v6 2/0
+  kRoutingHeader,    // v6 4/0 with a pointer (RFC 5095, RFC 8200 4.4); never about IPv4
 };
 
 // Appends an error about packet `i` to `answers` if one may be sent, memory and rate allow, and
-// there is room. `mtu` is used by kTooBig only: what the sender should keep to.
+// there is room. `rest` is what the error's second word says: kTooBig, the MTU that the sender
+// should keep to; kRoutingHeader, how far behind the IP header's begin the offending byte lies.
 void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, unsigned i,
-                   IcmpErrorKind kind, uint16_t mtu, Burst& answers);
+                   IcmpErrorKind kind, uint16_t rest, Burst& answers);
 
 }  // namespace flyover::router

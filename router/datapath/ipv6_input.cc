@@ -17,7 +17,13 @@ bool IsUnspecified(const uint8_t* a) {
 bool IsLoopback(const uint8_t* a) {
   return LoadUnaligned<uint64_t>(a) == 0 && LoadBe32(a + 8) == 0 && LoadBe32(a + 12) == 1;
 }
+// ::ffff:0:0/96 stands for IPv4 inside a host, never on the wire (RFC 6890 2.2.3).
+bool IsMappedIpv4(const uint8_t* a) {
+  return LoadUnaligned<uint64_t>(a) == 0 && LoadBe32(a + 8) == 0xffff;
+}
 bool IsMulticast(const uint8_t* a) { return a[0] == 0xff; }
+// Link-local scope (RFC 4291 2.7): the groups that a router itself is in.
+bool IsLinkLocalGroup(const uint8_t* a) { return a[0] == 0xff && (a[1] & 0x0f) == 2; }
 bool IsLinkLocal(const uint8_t* a) { return a[0] == 0xfe && (a[1] & 0xc0) == 0x80; }
 
 // RFC 8200 3 and RFC 4291 2.5.2, 2.5.3, 2.7. REQUIRES: `available` bytes behind `ip` are readable
@@ -29,10 +35,14 @@ std::optional<DropReason> CheckHeader(const Ipv6Header& ip, uint32_t available, 
   // The second half refuses 65,536 and more: l3_length has 16 bits and no link of ours carries it.
   if (length > available || length > UINT16_MAX) return DropReason::kIpv6BadLength;
   meta.l3_length = static_cast<uint16_t>(length);
-  if (IsMulticast(ip.src) || IsLoopback(ip.src)) return DropReason::kMartianSource;
+  if (IsMulticast(ip.src) || IsLoopback(ip.src) || IsMappedIpv4(ip.src)) {
+    return DropReason::kMartianSource;
+  }
   // The unspecified address is a source only of neighbour discovery and DHCPv6 on the link.
   if (IsUnspecified(ip.src) && !IsMulticast(ip.dst)) return DropReason::kMartianSource;
-  if (IsLoopback(ip.dst) || IsUnspecified(ip.dst)) return DropReason::kMartianDestination;
+  if (IsLoopback(ip.dst) || IsUnspecified(ip.dst) || IsMappedIpv4(ip.dst)) {
+    return DropReason::kMartianDestination;
+  }
   return std::nullopt;
 }
 
@@ -66,6 +76,9 @@ bool WalkExtensions(const rte_mbuf* m, const Ipv6Header& ip, PacketMeta& meta) {
           if ((offset_more & 0xfff8) != 0) meta.flags |= kLaterFragment;
         } else if (next == kProtoHopByHop) {
           meta.flags |= kIpOptions;
+        } else if (next == kProtoRouting) {
+          const auto* routing = rte_pktmbuf_mtod_offset(m, const uint8_t*, at);
+          if (routing[2] == 0 && routing[3] != 0) meta.flags |= kRoutingHeader0;
         }
         next = rte_pktmbuf_mtod_offset(m, const uint8_t*, at)[0];
         at += length;
@@ -95,7 +108,8 @@ void TakeMulticast(StageContext& ctx, rte_mbuf* m, const PacketMeta& meta) {
       return ctx.Punt(m, PuntReason::kControlMulticast);
     }
     // RFC 4443 4.2: an echo request to a group of ours is answered.
-    if (type == kIcmpv6Echo) return ctx.Punt(m, PuntReason::kLocal);
+    const auto* ip = HeaderAt<Ipv6Header>(m, meta.l3_offset);
+    if (type == kIcmpv6Echo && IsLinkLocalGroup(ip->dst)) return ctx.Punt(m, PuntReason::kLocal);
   }
   if (IsControlMulticast(m, meta)) return ctx.Punt(m, PuntReason::kControlMulticast);
   ctx.Drop(m, DropReason::kMulticast);

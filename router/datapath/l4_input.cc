@@ -51,41 +51,18 @@ bool IsIcmpv4Error(uint8_t type) {
 
 }  // namespace
 
-void CheckL4(const rte_mbuf* m, PacketMeta& meta) {
+void internal::CheckIcmp(const rte_mbuf* m, PacketMeta& meta) {
   const bool ipv6 = (meta.flags & kIpv6) != 0;
-  const bool icmp = meta.protocol == (ipv6 ? kProtoIcmpv6 : kProtoIcmp);
-  const unsigned end = meta.l3_offset + meta.l3_length;
-  unsigned header;
-  switch (meta.protocol) {
-    case kProtoTcp:
-      header = sizeof(TcpHeader);
-      break;
-    case kProtoUdp:
-      header = sizeof(UdpHeader);
-      break;
-    default:
-      if (!icmp) return;
-      header = sizeof(IcmpHeader);
-  }
-  if ((meta.flags & kLaterFragment) == 0 && meta.l4_offset + header <= end &&
-      meta.l4_offset + header <= m->data_len) {
-    meta.flags |= kL4Valid;
-  }
-  if (!icmp) return;
-  if ((meta.flags & kL4Valid) == 0) {
+  if (meta.protocol != (ipv6 ? kProtoIcmpv6 : kProtoIcmp)) return;
+  if (!HasL4(m, meta, sizeof(IcmpHeader))) {
     meta.flags |= kIcmpError;
     return;
   }
+  meta.flags |= kL4Valid;
   const uint8_t type = *rte_pktmbuf_mtod_offset(m, const uint8_t*, meta.l4_offset);
   const bool error =
       ipv6 ? type < kIcmpv6FirstInformational || type == kIcmpv6Redirect : IsIcmpv4Error(type);
   if (error) meta.flags |= kIcmpError;
-}
-
-uint32_t FlowPorts(const rte_mbuf* m, const PacketMeta& meta) {
-  const bool has_ports = meta.protocol == kProtoTcp || meta.protocol == kProtoUdp;
-  if (!has_ports || (meta.flags & kL4Valid) == 0 || (meta.flags & kFragment) != 0) return 0;
-  return LoadUnaligned<uint32_t>(rte_pktmbuf_mtod_offset(m, const uint8_t*, meta.l4_offset));
 }
 
 uint64_t SymmetricFlowHash(const HashKey& key, const rte_mbuf* m, const PacketMeta& meta) {
@@ -121,8 +98,7 @@ bool IsDhcp(const rte_mbuf* m, const PacketMeta& meta) {
                                    : dst == kPortDhcpServer || dst == kPortDhcpClient;
 }
 
-bool IsDhcpReply(const rte_mbuf* m, const PacketMeta& meta) {
-  if (!IsUdp(meta)) return false;
+bool internal::IsForClientHere(const rte_mbuf* m, const PacketMeta& meta) {
   const Ports ports = PortsOf(m, meta);
   if (ports.src != kPortDhcpServer || ports.dst != kPortDhcpClient) return false;
   if ((meta.flags & kL2Group) != 0) return true;

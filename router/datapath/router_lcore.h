@@ -5,10 +5,11 @@
 #include <rte_ring.h>
 
 #include "common/datapath/burst.h"
-#include "common/datapath/token_bucket.h"
 #include "common/net/flow_hash.h"
 #include "common/rcu/published.h"
+#include "router/config/router_config.h"
 #include "router/datapath/hold_table.h"
+#include "router/datapath/icmp_limiter.h"
 #include "router/datapath/port_table.h"
 #include "router/fib/forwarding_tables.h"
 
@@ -31,14 +32,17 @@ struct RouterLcore {
   uint64_t ecmp_key = 0;  // mixed into the flow hash before a member is picked
   bool ecmp_symmetric = false;
   bool ecmp_flow_label = true;
+  IcmpSourceConfig icmp_source;
   rte_ring* resolve_ring = nullptr;  // of ResolveRequest; single producer: this lcore
 
   // This lcore's own.
   HoldTable hold;
-  TokenBucket icmp_errors;
+  IcmpLimiter icmp_errors;
   uint16_t icmp_id = 0;  // IPv4 identification of our errors
-  uint64_t icmp_errors_sent = 0;
-  uint64_t icmp_errors_limited = 0;
+  // Packets that were cut, and what became of them: each piece but the first is a copy in the
+  // books.
+  uint64_t fragmented = 0;
+  uint64_t fragments = 0;
   uint64_t resolve_requests_lost = 0;  // ring full; the hold table asks again
 };
 

@@ -22,11 +22,6 @@ Fib4::Fib4(uint32_t tbl8_groups)
   static_assert(kGroupBits <= kLengthShift);
 }
 
-size_t Fib4::memory_bytes() const {
-  return tbl24_.size() * sizeof(Entry) + size_t{tbl8_groups_used()} * 256 * sizeof(Entry) +
-         rules_.memory_bytes();
-}
-
 uint32_t Fib4::CoveringEntry(uint32_t address, unsigned length) const {
   const auto masked = [address](unsigned l) { return address & (~uint32_t{0} << (32 - l)); };
   // Their misses overlap; up to 31 of them one after the other would dominate a withdrawal.

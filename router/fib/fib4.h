@@ -54,8 +54,13 @@ class Fib4 {
   Status Remove(const IpPrefix& prefix, QsbrDomain& qsbr);
 
   size_t size() const { return rules_.size(); }
-  // Of what lcores read and the writer keeps; entries not yet touched count too.
-  size_t memory_bytes() const;
+  // Of what lcores read; entries not yet touched count too.
+  size_t table_bytes() const {
+    return (tbl24_.size() + size_t{tbl8_groups_used()} * 256) * sizeof(Entry);
+  }
+  // Of what the writer keeps beside it.
+  size_t rule_bytes() const { return rules_.memory_bytes(); }
+  size_t memory_bytes() const { return table_bytes() + rule_bytes(); }
   uint32_t tbl8_groups() const { return tbl8_pool_->limit(); }
   // Those in their grace period included.
   uint32_t tbl8_groups_used() const { return tbl8_pool_->used(); }

@@ -153,8 +153,8 @@ TEST(Fib4Model, AgreesWithTheNaiveTable) {
     }
   };
 
-  constexpr unsigned kOperations = 1'000'000;
-  for (unsigned done = 0; done < kOperations;) {
+  const uint64_t operations = OperationCount(1'000'000);
+  for (uint64_t done = 0; done < operations;) {
     const bool grow = (done / 50'000) % 2 == 0;
     const bool add = present.empty() || random() % 10 < (grow ? 7u : 4u);
     IpPrefix prefix(Ipv4Address{address()}, length());

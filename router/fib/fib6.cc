@@ -6,7 +6,6 @@
 #include <string>
 #include <utility>
 
-#include "common/net/byte_order.h"
 #include "router/fib/nexthop_group.h"
 
 namespace flyover::router {
@@ -17,306 +16,457 @@ Status CheckPrefix(const IpPrefix& prefix) {
   return Status(StatusCode::kInvalidArgument, prefix.ToString() + " is not an IPv6 prefix");
 }
 
-uint64_t LoadBe64(const uint8_t* p) { return SwapBytes(LoadUnaligned<uint64_t>(p)); }
+IpPrefix PrefixOf(const Ipv6Key& key, unsigned length) {
+  Ipv6Address address;
+  StoreUnaligned(address.bytes.data(), SwapBytes(key.high));
+  StoreUnaligned(address.bytes.data() + 8, SwapBytes(key.low));
+  return {address, length};
+}
+
+void FreeAll(std::vector<BlockPool::Block>& blocks, BlockPool& pool) {
+  for (const BlockPool::Block& block : blocks) pool.Free(block);
+  blocks.clear();
+}
+
+constexpr unsigned kShortRule = 63;
+uint64_t ShortRuleKey(uint64_t high, unsigned length) {
+  return (length == 0 ? 0 : high & ~uint64_t{0} << (64 - length)) | uint64_t{1} << (63 - length);
+}
 
 }  // namespace
 
 struct Fib6::Edit {
+  Ipv6Key key;
+  unsigned length = 0;
+  bool add = false;
+  uint32_t value = 0;   // becomes the entry of what it may overwrite
   bool urgent = false;  // a removal or a new group for what is there: may use the headroom
-  std::vector<BlockPool::Block> new_nodes;
-  std::vector<BlockPool::Block> new_values;
-  std::vector<BlockPool::Block> old_nodes;
-  std::vector<BlockPool::Block> old_values;
-};
+  bool failed = false;  // no room
+  std::vector<BlockPool::Block> new_lines, new_values, new_wides;
+  std::vector<BlockPool::Block> old_lines, old_values, old_wides;
+  std::vector<uint32_t> below;  // nodes inside the prefix
 
-struct Fib6::Path {
-  uint32_t root = 0;   // index of the root's entry
-  unsigned found = 0;  // nodes there are, from level 0
-  std::array<uint32_t, kLevels> node{};
-  std::array<unsigned, kLevels> slot{};  // the way down from `node`
+  // Inside a prefix that goes, leaves of its length are its own.
+  bool MayOverwrite(uint32_t leaf) const {
+    return add ? LengthOf(leaf) <= length : LengthOf(leaf) == length;
+  }
 };
 
 Fib6::Fib6(uint32_t nodes)
-    : root_(size_t{1} << kRootBits),
-      nodes_(size_t{nodes} * 2 + 1),
+    : root_(size_t{1} << kChunkBits),
+      lines_(size_t{nodes} * 2 + 1),
+      wides_((size_t{nodes / 256} * 2 + 1) * kWideWords),
       values_(size_t{nodes} * 2 + 1),
-      node_pool_(std::make_shared<BlockPool>(nodes, nodes)),
-      value_pool_(std::make_shared<BlockPool>(nodes, nodes)) {
-  static_assert(kGroupBits <= kDepthShift);
-  static_assert(sizeof(Node) == 32);
+      line_pool_(std::make_shared<BlockPool>(nodes, nodes)),
+      wide_pool_(std::make_shared<BlockPool>(nodes / 256, nodes / 256)),
+      value_pool_(std::make_shared<BlockPool>(nodes, nodes)),
+      wide_ranges_(size_t{nodes / 256} * 2 + 1) {
+  static_assert(kGroupBits <= kLengthShift);
+  static_assert(sizeof(Line) == 64);
 }
 
-size_t Fib6::memory_bytes() const {
-  return root_.size() * sizeof(root_[0]) + node_pool_->used() * sizeof(Node) +
-         value_pool_->used() * sizeof(uint32_t) + rules_.memory_bytes();
+size_t Fib6::table_bytes() const {
+  return root_.size() * sizeof(Entry) + line_pool_->used() * sizeof(Line) +
+         wide_pool_->used() * kWideWords * sizeof(WideWord) + value_pool_->used() * sizeof(Entry);
 }
 
-void Fib6::Lookup(const std::array<uint8_t, 16>* const* dst, GroupId* out, unsigned n) const {
-  assert(n <= kMaxBatch);
-  uint64_t high[kMaxBatch];
-  uint64_t low[kMaxBatch];
-  for (unsigned i = 0; i < n; ++i) {
-    high[i] = LoadBe64(dst[i]->data());
-    low[i] = LoadBe64(dst[i]->data() + 8);
-    __builtin_prefetch(&root_[high[i] >> (64 - kRootBits)]);
-  }
-
-  uint32_t group[kMaxBatch];        // of the root
-  uint32_t value_index[kMaxBatch];  // of the longest match in the nodes; 0: none
-  uint32_t node_index[kMaxBatch];
-  uint8_t active[kMaxBatch];  // those that still have a node to visit
-  unsigned active_count = 0;
-  for (unsigned i = 0; i < n; ++i) {
-    const uint64_t entry = root_[high[i] >> (64 - kRootBits)].load(std::memory_order_acquire);
-    group[i] = RootValue(entry) & kGroupMask;
-    value_index[i] = 0;
-    node_index[i] = RootChild(entry);
-    __builtin_prefetch(&nodes_[node_index[i]]);
-    active[active_count] = static_cast<uint8_t>(i);
-    active_count += node_index[i] != 0 ? 1 : 0;
-  }
-  for (unsigned offset = kRootBits; active_count != 0; offset += kStride) {
-    const uint64_t* const half = offset < 64 ? high : low;
-    unsigned next_count = 0;
-    for (unsigned k = 0; k < active_count; ++k) {
-      const unsigned i = active[k];
-      const Node& node = nodes_[node_index[i]];
-      const unsigned slot = SlotAt(half[i], offset);
-      // Without branches, since no predictor knows where a walk ends: a value index that is not
-      // taken and a child that does not exist cost less than a wrong guess. Runs count up to and
-      // including the slot's own.
-      const uint32_t run = node.values + Rank(node.run_bits, slot) +
-                           static_cast<uint32_t>(node.run_bits >> slot & 1) - 1;
-      const auto has_value = static_cast<uint32_t>(node.value_bits >> slot & 1);
-      value_index[i] ^= (value_index[i] ^ run) & -has_value;
-      node_index[i] = LoadChildren(node) + Rank(node.child_bits, slot);
-      __builtin_prefetch(&nodes_[node_index[i]]);
-      active[next_count] = static_cast<uint8_t>(i);
-      next_count += static_cast<unsigned>(node.child_bits >> slot & 1);
+void Fib6::UnpackList(uint32_t node, uint32_t start, Ranges& ranges) {
+  const Entry* const words = lines_[IndexOf(node)].word.data();
+  Entry* const entries = Entries(node);
+  const unsigned places = kListRanges[FormOf(node)];
+  uint32_t last = 0;
+  for (unsigned i = 0; i < places; ++i) {
+    const uint32_t entry = entries[i].load(std::memory_order_relaxed);
+    if (i != 0) {
+      const unsigned s = i - 1;
+      start = words[s / 2].load(std::memory_order_relaxed) >> (s % 2 * 16) & 0xffff;
+      // An unused place looks like this; a range that does says nothing new.
+      if (start == 0xffff && entry == last) {
+        if (!IsTreeLeaf(entry)) ranges.back().places = places - i + 1;
+        return;
+      }
     }
-    active_count = next_count;
-  }
-  for (unsigned i = 0; i < n; ++i) __builtin_prefetch(&values_[value_index[i]]);
-  const uint32_t fallback = default_.load(std::memory_order_acquire);
-  for (unsigned i = 0; i < n; ++i) {
-    if (value_index[i] != 0) group[i] = values_[value_index[i]] & kGroupMask;
-    out[i] = GroupId(group[i] != 0 ? group[i] : fallback);
-  }
-}
-
-Fib6::Path Fib6::Walk(const IpPrefix& prefix, unsigned level) const {
-  const uint64_t high = LoadBe64(prefix.address().data());
-  const uint64_t low = LoadBe64(prefix.address().data() + 8);
-  Path path;
-  path.root = static_cast<uint32_t>(high >> (64 - kRootBits));
-  uint32_t index = RootChild(root_[path.root].load(std::memory_order_relaxed));
-  for (unsigned l = 0; l <= level; ++l) {
-    const unsigned offset = kRootBits + kStride * l;
-    const unsigned slot = SlotAt(offset < 64 ? high : low, offset);
-    path.slot[l] = slot;
-    if (index == 0) continue;
-    path.node[l] = index;
-    path.found = l + 1;
-    const Node& node = nodes_[index];
-    index = (node.child_bits >> slot & 1) != 0 ? node.children + Rank(node.child_bits, slot) : 0;
-  }
-  return path;
-}
-
-Fib6::Slots Fib6::Unpack(const Node& node) const {
-  Slots slots{};
-  uint32_t index = node.values - 1;  // the first run adds 1
-  for (unsigned s = 0; s < slots.size(); ++s) {
-    index += static_cast<uint32_t>(node.run_bits >> s & 1);
-    if ((node.value_bits >> s & 1) != 0) slots[s] = values_[index];
-  }
-  return slots;
-}
-
-bool Fib6::Pack(const Slots& slots, Node& node, Edit& edit) {
-  const auto old_runs = static_cast<uint32_t>(std::popcount(node.run_bits));
-  if (old_runs != 0) edit.old_values.push_back({node.values, old_runs});
-
-  node.value_bits = 0;
-  node.run_bits = 0;
-  node.values = 0;
-  std::array<uint32_t, 64> runs;
-  unsigned count = 0;
-  for (unsigned s = 0; s < slots.size(); ++s) {
-    if (slots[s] == 0) continue;
-    node.value_bits |= uint64_t{1} << s;
-    if (s != 0 && slots[s - 1] == slots[s]) continue;
-    node.run_bits |= uint64_t{1} << s;
-    runs[count++] = slots[s];
-  }
-  if (count == 0) return true;
-  node.values = value_pool_->Allocate(count, edit.urgent);
-  if (node.values == BlockPool::kNone) return false;
-  edit.new_values.push_back({node.values, count});
-  std::copy_n(runs.begin(), count, &values_[node.values]);
-  return true;
-}
-
-bool Fib6::NewNode(const Node& node, uint32_t& index, Edit& edit) {
-  index = node_pool_->Allocate(1, edit.urgent);
-  if (index == BlockPool::kNone) return false;
-  edit.new_nodes.push_back({index, 1});
-  nodes_[index] = node;
-  return true;
-}
-
-bool Fib6::ReplaceNode(const Path& path, unsigned level, const Node& node, Edit& edit) {
-  if (level == 0) {
-    uint32_t index = 0;
-    if (!NewNode(node, index, edit)) return false;
-    edit.old_nodes.push_back({path.node[0], 1});
-    std::atomic<uint64_t>& entry = root_[path.root];
-    const uint64_t value = RootValue(entry.load(std::memory_order_relaxed));
-    entry.store(uint64_t{index} << 32 | value, std::memory_order_release);
-    return true;
-  }
-  Node& parent = nodes_[path.node[level - 1]];
-  const auto count = static_cast<unsigned>(std::popcount(parent.child_bits));
-  const uint32_t block = node_pool_->Allocate(count, edit.urgent);
-  if (block == BlockPool::kNone) return false;
-  edit.new_nodes.push_back({block, count});
-  edit.old_nodes.push_back({parent.children, count});
-  std::copy_n(&nodes_[parent.children], count, &nodes_[block]);
-  nodes_[block + Rank(parent.child_bits, path.slot[level - 1])] = node;
-  __atomic_store_n(&parent.children, block, __ATOMIC_RELEASE);
-  return true;
-}
-
-bool Fib6::AddPath(const Path& path, unsigned level, uint32_t value, Edit& edit) {
-  // From the new prefix's node up to the first that hangs below what there is.
-  Node top;
-  const unsigned span = 1u << (kStride - DepthOf(value));
-  Slots slots{};
-  std::fill_n(slots.begin() + path.slot[level], span, value);
-  if (!Pack(slots, top, edit)) return false;
-  for (unsigned l = level; l > path.found; --l) {
-    Node above;
-    above.child_bits = uint64_t{1} << path.slot[l - 1];
-    if (!NewNode(top, above.children, edit)) return false;
-    top = above;
-  }
-  if (path.found == 0) {
-    uint32_t index = 0;
-    if (!NewNode(top, index, edit)) return false;
-    std::atomic<uint64_t>& entry = root_[path.root];
-    const uint64_t root_value = RootValue(entry.load(std::memory_order_relaxed));
-    entry.store(uint64_t{index} << 32 | root_value, std::memory_order_release);
-    return true;
-  }
-  Node parent = nodes_[path.node[path.found - 1]];
-  const unsigned slot = path.slot[path.found - 1];
-  const auto count = static_cast<unsigned>(std::popcount(parent.child_bits));
-  const unsigned rank = Rank(parent.child_bits, slot);
-  const uint32_t block = node_pool_->Allocate(count + 1, edit.urgent);
-  if (block == BlockPool::kNone) return false;
-  edit.new_nodes.push_back({block, count + 1});
-  if (count != 0) edit.old_nodes.push_back({parent.children, count});
-  std::copy_n(&nodes_[parent.children], rank, &nodes_[block]);
-  nodes_[block + rank] = top;
-  std::copy_n(&nodes_[parent.children + rank], count - rank, &nodes_[block + rank + 1]);
-  parent.child_bits |= uint64_t{1} << slot;
-  parent.children = block;
-  return ReplaceNode(path, path.found - 1, parent, edit);
-}
-
-bool Fib6::RemoveNode(const Path& path, unsigned level, Edit& edit) {
-  if (level == 0) {
-    edit.old_nodes.push_back({path.node[0], 1});
-    std::atomic<uint64_t>& entry = root_[path.root];
-    entry.store(RootValue(entry.load(std::memory_order_relaxed)), std::memory_order_release);
-    return true;
-  }
-  Node parent = nodes_[path.node[level - 1]];
-  const unsigned slot = path.slot[level - 1];
-  const auto count = static_cast<unsigned>(std::popcount(parent.child_bits));
-  edit.old_nodes.push_back({parent.children, count});
-  if (count == 1 && parent.value_bits == 0) return RemoveNode(path, level - 1, edit);
-
-  uint32_t block = 0;
-  if (count > 1) {
-    const unsigned rank = Rank(parent.child_bits, slot);
-    block = node_pool_->Allocate(count - 1, edit.urgent);
-    if (block == BlockPool::kNone) return false;
-    edit.new_nodes.push_back({block, count - 1});
-    std::copy_n(&nodes_[parent.children], rank, &nodes_[block]);
-    std::copy_n(&nodes_[parent.children + rank + 1], count - rank - 1, &nodes_[block + rank]);
-  }
-  parent.child_bits &= ~(uint64_t{1} << slot);
-  parent.children = block;
-  return ReplaceNode(path, level - 1, parent, edit);
-}
-
-uint32_t Fib6::CoveringValue(const IpPrefix& prefix, unsigned base) const {
-  for (unsigned l = prefix.length() - 1; l > base; --l) {
-    if (const uint32_t* const group = rules_.Find(IpPrefix(prefix.address(), l))) {
-      return Encode(l - base, *group);
+    last = entry;
+    if (IsTreeLeaf(entry)) {
+      UnpackList(entry, start, ranges);
+    } else {
+      ranges.push_back({start, entry, &entries[i], 1});
     }
+  }
+}
+
+void Fib6::UnpackWord(uint64_t word, uint32_t start, Ranges& ranges) {
+  auto starts = static_cast<uint32_t>(word >> 32);
+  auto index = static_cast<uint32_t>(word);
+  if (starts == 0) ranges.push_back({start, index, nullptr, 0});
+  for (; starts != 0; starts &= starts - 1, ++index) {
+    const auto slot = static_cast<uint32_t>(std::countr_zero(starts));
+    ranges.push_back(
+        {start + slot, values_[index].load(std::memory_order_relaxed), &values_[index], 1});
+  }
+}
+
+void Fib6::Unpack(uint32_t node, Ranges& ranges) {
+  if (!IsPointer(node)) {
+    ranges.push_back({0, node, nullptr, 0});
+  } else if (FormOf(node) != kWide) {
+    UnpackList(node, 0, ranges);
+  } else {
+    const WideWord* const words = Wide(IndexOf(node));
+    for (unsigned w = 0; w < kWideWords; ++w) {
+      UnpackWord(words[w].load(std::memory_order_relaxed), w * 32, ranges);
+    }
+  }
+}
+
+uint32_t Fib6::PackList(const Range* ranges, size_t n, Step step, Edit& edit) {
+  const Form form = n <= kListRanges[kList1] ? kList1 : n <= kListRanges[kList2] ? kList2 : kList3;
+  const unsigned size = form + 1;
+  const uint32_t index = line_pool_->Allocate(size, edit.urgent);
+  if (index == BlockPool::kNone) {
+    edit.failed = true;
+    return 0;
+  }
+  edit.new_lines.push_back({index, size});
+  const uint32_t node = Point(form, step, index);
+  Entry* const words = lines_[index].word.data();
+  const unsigned places = kListRanges[form];
+  const auto start = [&](size_t i) { return i < n ? ranges[i].start : 0xffff; };
+  for (unsigned i = 1; i < places; i += 2) {
+    words[i / 2].store(start(i) | start(i + 1) << 16, std::memory_order_relaxed);
+  }
+  Entry* const entries = Entries(node);
+  for (unsigned i = 0; i < places; ++i) {
+    entries[i].store(ranges[std::min<size_t>(i, n - 1)].entry, std::memory_order_relaxed);
+  }
+  return node;
+}
+
+uint32_t Fib6::PackTree(const Ranges& ranges, Step step, Edit& edit) {
+  const size_t n = ranges.size();
+  // Leaves of one line where their list then has one line too.
+  const size_t per_leaf =
+      n <= kListRanges[kList1] * kListRanges[kList1] ? kListRanges[kList1] : kListRanges[kList2];
+  const size_t leaves = (n + per_leaf - 1) / per_leaf;
+  Ranges upper;
+  for (size_t l = 0; l < leaves; ++l) {
+    const size_t first = n * l / leaves;
+    const size_t end = n * (l + 1) / leaves;
+    upper.push_back(
+        {ranges[first].start, PackList(&ranges[first], end - first, kSameChunk, edit), nullptr, 0});
+    if (edit.failed) return 0;
+  }
+  return PackList(upper.data(), upper.size(), step, edit);
+}
+
+uint64_t Fib6::PackWord(const Range* ranges, size_t n, Edit& edit) {
+  if (n == 1) return ranges[0].entry;
+  const uint32_t index = value_pool_->Allocate(static_cast<unsigned>(n), edit.urgent);
+  if (index == BlockPool::kNone) {
+    edit.failed = true;
+    return 0;
+  }
+  edit.new_values.push_back({index, static_cast<uint32_t>(n)});
+  uint32_t starts = 0;
+  for (size_t i = 0; i < n; ++i) {
+    starts |= 1u << (i == 0 ? 0 : ranges[i].start % 32);
+    values_[index + i].store(ranges[i].entry, std::memory_order_relaxed);
+  }
+  return uint64_t{starts} << 32 | index;
+}
+
+uint32_t Fib6::PackWide(const Ranges& ranges, Step step, Edit& edit) {
+  const uint32_t index = wide_pool_->Allocate(1, edit.urgent);
+  if (index == BlockPool::kNone) {
+    edit.failed = true;
+    return 0;
+  }
+  edit.new_wides.push_back({index, 1});
+  wide_ranges_[index] = 0;
+  size_t covering = 0;  // the range that the word's first value lies in
+  for (unsigned w = 0; w < kWideWords; ++w) {
+    size_t end = covering + 1;
+    while (end < ranges.size() && ranges[end].start < (w + 1) * 32) ++end;
+    if (end - covering > 1 && ranges[covering + 1].start == w * 32) ++covering;
+    const uint64_t word = PackWord(&ranges[covering], end - covering, edit);
+    if (edit.failed) return 0;
+    Wide(index)[w].store(word, std::memory_order_relaxed);
+    wide_ranges_[index] += static_cast<uint32_t>(std::popcount(word >> 32));
+    covering = end - 1;
+  }
+  return Point(kWide, step, index);
+}
+
+uint32_t Fib6::Pack(const Ranges& ranges, unsigned depth, Edit& edit) {
+  const Step step = depth == 64 ? kLowHalf : kNextChunk;
+  const size_t n = ranges.size();
+  if (n == 1 && !IsPointer(ranges[0].entry)) return ranges[0].entry;
+  if (n <= kMaxListRanges) return PackList(ranges.data(), n, step, edit);
+  if (depth == kChunkBits && n >= kEarlyWideRanges && wide_pool_->used() < kEarlyWides) {
+    const uint32_t node = PackWide(ranges, step, edit);
+    if (!edit.failed) return node;
+    edit.failed = false;
+    FreeAll(edit.new_values, *value_pool_);
+    FreeAll(edit.new_wides, *wide_pool_);
+  }
+  return n <= kMaxTreeRanges ? PackTree(ranges, step, edit) : PackWide(ranges, step, edit);
+}
+
+void Fib6::RetireNode(uint32_t node, Edit& edit) {
+  if (!IsPointer(node)) return;
+  if (FormOf(node) == kWide) {
+    for (unsigned w = 0; w < kWideWords; ++w) {
+      RetireWord(Wide(IndexOf(node))[w].load(std::memory_order_relaxed), edit);
+    }
+    edit.old_wides.push_back({IndexOf(node), 1});
+    return;
+  }
+  edit.old_lines.push_back({IndexOf(node), FormOf(node) + 1u});
+  const Entry* const entries = Entries(node);
+  uint32_t last = 0;
+  for (unsigned i = 0; i < kListRanges[FormOf(node)]; ++i) {
+    const uint32_t entry = entries[i].load(std::memory_order_relaxed);
+    if (!IsTreeLeaf(entry)) return;
+    if (entry != last) RetireNode(entry, edit);
+    last = entry;
+  }
+}
+
+void Fib6::RetireWord(uint64_t word, Edit& edit) {
+  const auto n = static_cast<uint32_t>(std::popcount(word >> 32));
+  if (n != 0) edit.old_values.push_back({static_cast<uint32_t>(word), n});
+}
+
+template <typename Change>
+bool Fib6::ChangeRanges(const Ranges& before, uint32_t first, uint32_t last, uint32_t end,
+                        Change change, Ranges& after) {
+  const auto add = [&after](const Range& range) {
+    if (after.empty() || after.back().entry != range.entry) after.push_back(range);
+  };
+  for (size_t i = 0; i < before.size(); ++i) {
+    const Range& range = before[i];
+    const uint32_t next = i + 1 < before.size() ? before[i + 1].start : end;
+    if (next <= first || range.start > last) {
+      add(range);
+      continue;
+    }
+    if (range.start < first) add(range);
+    Range changed = range;
+    changed.start = std::max(range.start, first);
+    changed.entry = change(range.entry);
+    add(changed);
+    if (next > last + 1) add({last + 1, range.entry, nullptr, 0});
+  }
+  return after.size() == before.size() &&
+         std::equal(before.begin(), before.end(), after.begin(),
+                    [](const Range& a, const Range& b) { return a.start == b.start; });
+}
+
+void Fib6::StoreInPlace(const Ranges& before, const Ranges& after) {
+  for (size_t i = 0; i < before.size(); ++i) {
+    if (before[i].entry == after[i].entry) continue;
+    for (unsigned place = 0; place < before[i].places; ++place) {
+      before[i].where[place].store(after[i].entry, std::memory_order_release);
+    }
+  }
+}
+
+template <typename Change>
+uint32_t Fib6::Replace(uint32_t node, unsigned depth, uint32_t first, uint32_t last, Change change,
+                       Edit& edit) {
+  if (IsPointer(node) && FormOf(node) == kWide) {
+    return ReplaceInWide(node, depth, first, last, change, edit);
+  }
+  before_.clear();
+  after_.clear();
+  Unpack(node, before_);
+  const bool same_starts = ChangeRanges(before_, first, last, 1u << kChunkBits, change, after_);
+  if (same_starts && IsPointer(node)) {
+    StoreInPlace(before_, after_);
+    return node;
+  }
+  const uint32_t fresh = Pack(after_, depth, edit);
+  if (edit.failed) return node;
+  RetireNode(node, edit);
+  return fresh;
+}
+
+template <typename Change>
+uint32_t Fib6::ReplaceInWide(uint32_t node, unsigned depth, uint32_t first, uint32_t last,
+                             Change change, Edit& edit) {
+  const uint32_t index = IndexOf(node);
+  struct NewWord {
+    unsigned at;
+    uint64_t word;
+  };
+  std::vector<NewWord> fresh;  // published when nothing can fail any more
+  const size_t below = edit.below.size();
+  for (const bool store : {false, true}) {
+    edit.below.resize(below);  // named in both rounds
+    for (unsigned w = first / 32; w <= last / 32; ++w) {
+      const uint64_t old = Wide(index)[w].load(std::memory_order_relaxed);
+      before_.clear();
+      after_.clear();
+      UnpackWord(old, w * 32, before_);
+      const bool same_starts =
+          ChangeRanges(before_, std::max(first, w * 32), std::min(last, w * 32 + 31), w * 32 + 32,
+                       change, after_);
+      if (same_starts && before_[0].where != nullptr) {
+        if (store) StoreInPlace(before_, after_);
+      } else if (!store && !(same_starts && before_[0].entry == after_[0].entry)) {
+        fresh.push_back({w, PackWord(after_.data(), after_.size(), edit)});
+        if (edit.failed) return node;
+      }
+    }
+  }
+  uint32_t& ranges = wide_ranges_[index];
+  for (const NewWord& n : fresh) {
+    const uint64_t old = Wide(index)[n.at].load(std::memory_order_relaxed);
+    RetireWord(old, edit);
+    ranges += static_cast<uint32_t>(std::popcount(n.word >> 32));
+    ranges -= static_cast<uint32_t>(std::popcount(old >> 32));
+    Wide(index)[n.at].store(n.word, std::memory_order_release);
+  }
+  // What is published must not be freed with what a failure leaves.
+  edit.new_values.clear();
+  if (ranges > kEarlyWideRanges / 4) return node;
+  return Narrow(node, depth, edit);
+}
+
+uint32_t Fib6::Narrow(uint32_t wide, unsigned depth, Edit& edit) {
+  before_.clear();
+  after_.clear();
+  Unpack(wide, before_);
+  ChangeRanges(
+      before_, 0, 0, 1u << kChunkBits, [](uint32_t entry) { return entry; }, after_);
+  // An edit takes away two ranges at most, so it is a list long before it is a leaf. Only a leaf
+  // could make the chunk above ask for room, when this one is changed already.
+  if (after_.size() > kMaxListRanges / 2 || (after_.size() == 1 && depth != kChunkBits))
+    return wide;
+  const uint32_t node = Pack(after_, depth, edit);
+  if (edit.failed) {
+    edit.failed = false;  // it stays as it is
+    return wide;
+  }
+  RetireNode(wide, edit);
+  return node;
+}
+
+uint32_t Fib6::Descend(uint32_t node, unsigned depth, Edit& edit) {
+  const unsigned chunk = ChunkOf(edit.key, depth);
+  if (edit.length > depth + kChunkBits) {
+    uint32_t entry = node;
+    if (IsPointer(entry)) entry = Next(entry, chunk);
+    if (IsTreeLeaf(entry)) entry = Next(entry, chunk);
+    const uint32_t below = Descend(entry, depth + kChunkBits, edit);
+    if (edit.failed || below == entry) return node;
+    return Replace(
+        node, depth, chunk, chunk, [below](uint32_t) { return below; }, edit);
+  }
+  const uint32_t last = chunk + (1u << (depth + kChunkBits - edit.length)) - 1;
+  return Replace(
+      node, depth, chunk, last,
+      [&edit](uint32_t entry) {
+        if (IsPointer(entry)) {
+          edit.below.push_back(entry);
+          return entry;
+        }
+        return edit.MayOverwrite(entry) ? edit.value : entry;
+      },
+      edit);
+}
+
+void Fib6::Fill(uint32_t node, const Edit& edit) {
+  const auto fill = [&](Entry& place) {
+    const uint32_t entry = place.load(std::memory_order_relaxed);
+    if (IsPointer(entry)) {
+      Fill(entry, edit);
+    } else if (edit.MayOverwrite(entry)) {
+      place.store(edit.value, std::memory_order_release);
+    }
+  };
+  if (FormOf(node) != kWide) {
+    Entry* const entries = Entries(node);
+    for (unsigned i = 0; i < kListRanges[FormOf(node)]; ++i) fill(entries[i]);
+    return;
+  }
+  for (unsigned w = 0; w < kWideWords; ++w) {
+    WideWord& word = Wide(IndexOf(node))[w];
+    const uint64_t old = word.load(std::memory_order_relaxed);
+    const auto n = static_cast<uint32_t>(std::popcount(old >> 32));
+    for (uint32_t i = 0; i < n; ++i) fill(values_[static_cast<uint32_t>(old) + i]);
+    if (n == 0 && edit.MayOverwrite(static_cast<uint32_t>(old))) {
+      word.store(edit.value, std::memory_order_release);
+    }
+  }
+}
+
+bool Fib6::ChangeTables(Edit& edit) {
+  if (edit.length == 0) {
+    default_.store(edit.add ? edit.value & kGroupMask : 0, std::memory_order_release);
+    return true;
+  }
+  const unsigned first = ChunkOf(edit.key, 0);
+  if (edit.length <= kChunkBits) {
+    for (unsigned i = first; i < first + (1u << (kChunkBits - edit.length)); ++i) {
+      const uint32_t entry = root_[i].load(std::memory_order_relaxed);
+      if (IsPointer(entry)) {
+        Fill(entry, edit);
+      } else if (edit.MayOverwrite(entry)) {
+        root_[i].store(edit.value, std::memory_order_release);
+      }
+    }
+    return true;
+  }
+  const uint32_t old = root_[first].load(std::memory_order_relaxed);
+  const uint32_t fresh = Descend(old, kChunkBits, edit);
+  if (edit.failed) return false;
+  if (fresh != old) root_[first].store(fresh, std::memory_order_release);
+  for (const uint32_t node : edit.below) Fill(node, edit);
+  return true;
+}
+
+uint32_t* Fib6::FindRule(const Ipv6Key& address, unsigned length) {
+  if (length <= kShortRule) return short_rules_.Find(ShortRuleKey(address.high, length));
+  return long_rules_.Find(PrefixOf(address, length));
+}
+
+uint32_t Fib6::CoveringEntry(const Ipv6Key& address, unsigned length) const {
+  // Their misses overlap.
+  for (unsigned l = std::min(length - 1, kShortRule); l > 0; --l) {
+    if (rules_by_length_[l] != 0) short_rules_.Prefetch(ShortRuleKey(address.high, l));
+  }
+  for (unsigned l = length - 1; l > 0; --l) {
+    if (rules_by_length_[l] == 0) continue;
+    if (const uint32_t* const group = FindRule(address, l)) return Leaf(l, *group);
   }
   return 0;
 }
 
-bool Fib6::EditNodes(const IpPrefix& prefix, uint32_t group, Edit& edit) {
-  const unsigned level = (prefix.length() - kRootBits - 1) / kStride;
-  const unsigned base = kRootBits + kStride * level;
-  const unsigned depth = prefix.length() - base;
-  const Path path = Walk(prefix, level);
-  if (path.found <= level) return AddPath(path, level, Encode(depth, group), edit);
-
-  Node node = nodes_[path.node[level]];
-  Slots slots = Unpack(node);
-  const unsigned first = path.slot[level];
-  const uint32_t value = group != 0 ? Encode(depth, group) : CoveringValue(prefix, base);
-  for (unsigned s = first; s < first + (1u << (kStride - depth)); ++s) {
-    // Within this prefix, slots of its length are its own.
-    if (group != 0 ? DepthOf(slots[s]) <= depth : DepthOf(slots[s]) == depth) slots[s] = value;
-  }
-  if (!Pack(slots, node, edit)) return false;
-  if (node.child_bits == 0 && node.value_bits == 0) return RemoveNode(path, level, edit);
-  return ReplaceNode(path, level, node, edit);
-}
-
-void Fib6::EditRoot(const IpPrefix& prefix, uint32_t group) {
-  const unsigned length = prefix.length();
-  if (length == 0) {
-    default_.store(group, std::memory_order_release);
-    return;
-  }
-  const uint32_t value = group != 0 ? Encode(length, group) : CoveringValue(prefix, 0);
-  const size_t first = LoadBe16(prefix.address().data());
-  for (size_t i = first; i < first + (size_t{1} << (kRootBits - length)); ++i) {
-    const uint64_t entry = root_[i].load(std::memory_order_relaxed);
-    const unsigned depth = DepthOf(RootValue(entry));
-    if (group != 0 ? depth <= length : depth == length) {
-      root_[i].store(uint64_t{RootChild(entry)} << 32 | value, std::memory_order_release);
-    }
-  }
-}
-
-Status Fib6::EditWithRoom(const IpPrefix& prefix, uint32_t group, QsbrDomain& qsbr) {
-  if (prefix.length() <= kRootBits) {
-    EditRoot(prefix, group);
-    return Status::Ok();
-  }
+Status Fib6::Apply(const Ipv6Key& key, unsigned length, uint32_t group, bool urgent,
+                   QsbrDomain& qsbr) {
   for (const bool last_try : {false, true}) {
     Edit edit;
-    edit.urgent = group == 0 || rules_.Find(prefix) != nullptr;
-    if (EditNodes(prefix, group, edit)) {
-      BlockPool::Retire(node_pool_, std::move(edit.old_nodes), qsbr);
+    edit.key = key;
+    edit.length = length;
+    edit.add = group != 0;
+    edit.urgent = urgent;
+    if (length != 0) edit.value = group != 0 ? Leaf(length, group) : CoveringEntry(key, length);
+    if (length == 0) edit.value = group;
+    if (ChangeTables(edit)) {
+      BlockPool::Retire(line_pool_, std::move(edit.old_lines), qsbr);
       BlockPool::Retire(value_pool_, std::move(edit.old_values), qsbr);
+      BlockPool::Retire(wide_pool_, std::move(edit.old_wides), qsbr);
       return Status::Ok();
     }
-    for (const BlockPool::Block& block : edit.new_nodes) node_pool_->Free(block);
-    for (const BlockPool::Block& block : edit.new_values) value_pool_->Free(block);
+    FreeAll(edit.new_lines, *line_pool_);
+    FreeAll(edit.new_values, *value_pool_);
+    FreeAll(edit.new_wides, *wide_pool_);
     if (!last_try) qsbr.Reclaim();
   }
-  return Status(
-      StatusCode::kResourceExhausted,
-      prefix.ToString() + ": the table's " + std::to_string(capacity()) + " nodes are in use");
+  return Status(StatusCode::kResourceExhausted, PrefixOf(key, length).ToString() +
+                                                    ": the table's " + std::to_string(capacity()) +
+                                                    " cache lines are in use");
 }
 
 Status Fib6::Add(const IpPrefix& prefix, GroupId group, QsbrDomain& qsbr) {
@@ -326,18 +476,39 @@ Status Fib6::Add(const IpPrefix& prefix, GroupId group, QsbrDomain& qsbr) {
                                                     " is not in [1, 2^" +
                                                     std::to_string(kGroupBits) + ")");
   }
-  if (Status status = EditWithRoom(prefix, group.value(), qsbr); !status.ok()) return status;
-  rules_[prefix] = group.value();
+  const Ipv6Key key = Ipv6Key::Of(prefix.address().data());
+  const unsigned length = prefix.length();
+  uint32_t* const known = FindRule(key, length);
+  if (Status status = Apply(key, length, group.value(), known != nullptr, qsbr); !status.ok()) {
+    return status;
+  }
+  if (known != nullptr) {
+    *known = group.value();
+    return Status::Ok();
+  }
+  ++rules_by_length_[length];
+  if (length <= kShortRule) {
+    short_rules_[ShortRuleKey(key.high, length)] = group.value();
+  } else {
+    long_rules_[prefix] = group.value();
+  }
   return Status::Ok();
 }
 
 Status Fib6::Remove(const IpPrefix& prefix, QsbrDomain& qsbr) {
   if (Status status = CheckPrefix(prefix); !status.ok()) return status;
-  if (rules_.Find(prefix) == nullptr) {
+  const Ipv6Key key = Ipv6Key::Of(prefix.address().data());
+  const unsigned length = prefix.length();
+  if (FindRule(key, length) == nullptr) {
     return Status(StatusCode::kNotFound, prefix.ToString() + " is not in the table");
   }
-  if (Status status = EditWithRoom(prefix, 0, qsbr); !status.ok()) return status;
-  rules_.Erase(prefix);
+  if (Status status = Apply(key, length, 0, true, qsbr); !status.ok()) return status;
+  --rules_by_length_[length];
+  if (length <= kShortRule) {
+    short_rules_.Erase(ShortRuleKey(key.high, length));
+  } else {
+    long_rules_.Erase(prefix);
+  }
   return Status::Ok();
 }
 

@@ -22,11 +22,17 @@ struct ForwardingTables {
   explicit ForwardingTables(const Options& options)
       : fib4(options.tbl8_groups),
         fib6(options.fib6_nodes),
+        feasible4(options.tbl8_groups),
+        feasible6(options.fib6_nodes),
         groups(options.groups),
         adjacencies(options.adjacencies) {}
 
   Fib4 fib4;
   Fib6 fib6;
+  // Prefixes with several usable routes, and the next hops of all of them: the feasible paths of
+  // RFC 3704 2.3. Looked up for sources only; touches no memory while there are none.
+  Fib4 feasible4;
+  Fib6 feasible6;
   GroupTable groups;
   AdjacencyTable adjacencies;
   // Moves, with release order, after every change of a neighbour or a port: lcores then look again

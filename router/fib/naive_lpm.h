@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <iterator>
 #include <random>
 #include <unordered_map>
@@ -39,6 +40,12 @@ class NaiveLpm {
   std::array<std::unordered_map<IpAddress, uint32_t>, 129> by_length_;
   size_t size_ = 0;
 };
+
+// How many operations a random test makes: FLYOVER_FIB_OPERATIONS where that is set.
+inline uint64_t OperationCount(uint64_t otherwise) {
+  const char* const set = std::getenv("FLYOVER_FIB_OPERATIONS");
+  return set != nullptr ? std::strtoull(set, nullptr, 10) : otherwise;
+}
 
 // The first and last address of a prefix and their neighbours outside: where off-by-one errors
 // show.

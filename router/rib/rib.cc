@@ -157,6 +157,7 @@ Status Rib::Reconcile(const IpPrefix& prefix) {
       !status.ok()) {
     return status;
   }
+  ReconcileFeasible(prefix, *node);
   if (std::exchange(node->best, best) != best) ReconcileNeighbors(prefix);
   DropIfEmpty(prefix);
   return Status::Ok();
@@ -174,6 +175,58 @@ Status Rib::Install(const IpPrefix& prefix, Node& node, PathId wanted) {
   }
   if (status.ok()) node.installed = group.value();
   return status;
+}
+
+void Rib::ReconcileFeasible(const IpPrefix& prefix, const Node& node) {
+  RibRoute all;
+  all.prefix = prefix;
+  unsigned routes = 0;
+  for (uint32_t i = node.first; i != kNone; i = candidates_[i].next) {
+    const PathSpec& spec = paths_.spec(candidates_[i].path);
+    const bool forwards =
+        spec.action == NexthopAction::kForward || spec.action == NexthopAction::kGlean;
+    if (!forwards || !paths_.usable(candidates_[i].path)) continue;
+    ++routes;
+    for (RibNexthop hop : spec.nexthops) {
+      // What is on-link has no gateway; as a way back only its port counts.
+      if (!hop.gateway) hop.gateway = prefix.address();
+      all.nexthops.push_back(hop);
+    }
+  }
+  const auto before = feasible_.find(prefix);
+  if (routes < 2 && before == feasible_.end()) return;
+  const bool v4 = prefix.family() == IpFamily::kIpv4;
+  PathId wanted = kNoPath;
+  if (routes >= 2) {
+    const Result<PathId> path = AcquirePath(PathSpec::Of(all), kNoPath);
+    if (!path.ok()) {
+      ++refused_changes_;
+      return;
+    }
+    wanted = *path;
+    const GroupId group = paths_.group(wanted);
+    const Status added = v4 ? tables_.feasible4.Add(prefix, group, qsbr_)
+                            : tables_.feasible6.Add(prefix, group, qsbr_);
+    if (!added.ok()) {
+      ++refused_changes_;
+      paths_.Release(wanted);
+      return;
+    }
+  } else {
+    const Status removed =
+        v4 ? tables_.feasible4.Remove(prefix, qsbr_) : tables_.feasible6.Remove(prefix, qsbr_);
+    if (!removed.ok()) {
+      ++refused_changes_;
+      return;
+    }
+  }
+  const PathId old = before == feasible_.end() ? kNoPath : before->second;
+  if (wanted == kNoPath) {
+    feasible_.erase(before);
+  } else {
+    feasible_[prefix] = wanted;
+  }
+  if (old != kNoPath) paths_.Release(old);
 }
 
 void Rib::DropIfEmpty(const IpPrefix& prefix) {

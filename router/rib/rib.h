@@ -15,6 +15,8 @@
 //  kUnresolved.
 //  4. Next hops whose port is down leave their groups at once and come back with the port.
 //  5. Equal next hops are one group, whatever the number of routes.
+//  6. A prefix with more than one usable route to forward by is also among the feasible ones, with
+//  the next hops of all of them (RFC 3704 2.3).
 //
 // Threads: control thread only. The only writer of ForwardingTables; lcores read those.
 #pragma once
@@ -24,6 +26,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "common/base/status.h"
@@ -97,6 +100,8 @@ class Rib {
   // nothing has changed.
   Status Reconcile(const IpPrefix& prefix);
   Status Install(const IpPrefix& prefix, Node& node, PathId wanted);
+  // Rule 6 for one prefix.
+  void ReconcileFeasible(const IpPrefix& prefix, const Node& node);
   void DropIfEmpty(const IpPrefix& prefix);
   // Rule 2, for all neighbours inside `prefix` and for one address.
   void ReconcileNeighbors(const IpPrefix& prefix);
@@ -116,7 +121,8 @@ class Rib {
   LinkState links_;
   PathTable paths_;
   FlatMap<IpPrefix, Node> nodes_;
-  std::vector<Candidate> candidates_;  // [0] is unused: 0 ends a chain
+  std::unordered_map<IpPrefix, PathId> feasible_;  // of rule 6
+  std::vector<Candidate> candidates_;              // [0] is unused: 0 ends a chain
   std::vector<uint32_t> free_candidates_;
   size_t candidate_count_ = 0;
   // Prefixes with candidates, by family (IPv6: 1) and length: a covering search asks only for

@@ -6,6 +6,7 @@ traffic notice nothing."""
 import copy
 import itertools
 import os
+import pathlib
 import socket
 import subprocess
 import time
@@ -105,6 +106,12 @@ def starts(net, says):
     refused("a device that is not there", lambda v: v["ports"]["p"].update(device="net_af_packet7,iface=nosuch0"),
             "other.yaml:", "nosuch0")
     refused("a PCI device that is not there", lambda v: v["ports"]["p"].update(device="0000:7f:1f.7"), "0000:7f:1f.7")
+    busy = kernel_pci_device()
+    if busy is not None:  # a machine without PCI has none to refuse
+        name, driver = busy
+        refused(f"a PCI device that {driver} has", lambda v: v["ports"]["p"].update(device=name), "other.yaml:", name,
+                driver, "dpdk-devbind.py")
+        says.equal(kernel_pci_device(), busy, f"{driver} still has it")
     refused("a namespace that is not there", lambda v: v["kernel"].update(namespace="fly-nowhere"), "fly-nowhere")
     busy = socket.socket(socket.AF_UNIX)
     busy.bind(str(lab.state / "other.sock"))
@@ -119,6 +126,15 @@ def starts(net, says):
             lambda v: v["dataplane"]["memory"].update(hugepages="required", mbufs_per_numa=1_000_000), "hugepages",
             prefix=("sh", "-c", 'mount -o remount,ro,bind /sys && exec "$@"', "sh"))
     netns.delete(elsewhere.name)
+
+
+def kernel_pci_device():
+    """(address, driver) of the first PCI device that the kernel uses, or None."""
+    for device in sorted(pathlib.Path("/sys/bus/pci/devices").glob("*")):
+        driver = (device / "driver").resolve().name
+        if (device / "driver").exists() and driver not in ("vfio-pci", "uio_pci_generic", "igb_uio", "mlx5_core"):
+            return device.name, driver
+    return None
 
 
 def broken_clients(net, says):
@@ -160,6 +176,15 @@ def broken_clients(net, says):
             pass
         one.close()
         says.check(alive(net), f"a client that sends {name}: the daemon answers others")
+    folder = pathlib.Path(f"/proc/{net.flyoverd.process.pid}/fd")
+    before = len(list(folder.iterdir()))
+    gift = connect(net)
+    with open("/dev/null", "rb") as file:
+        socket.send_fds(gift, [b'{"v":1,"command":"show.version"}\n'], [file.fileno()] * 200)
+    gift.recv(65536)
+    gift.close()
+    says.expect(lambda: wait.until(lambda: len(list(folder.iterdir())) <= before, "its descriptors", 5),
+                f"200 file descriptors sent to it: it still has {before}")
     says.expect(lambda: wait.until(lambda: rss(net.flyoverd) < memory + 64 * 1024, "memory", 5),
                 f"its memory stays: {memory // 1024} MiB before")
     lines = probe.rest()
@@ -190,7 +215,16 @@ def nonsense(net, says):
                   ["backend", "drain"], ["reload", "a", "b", "c"], ["fly"], ["show", "ports", "x" * 100_000], [""]):
         result = flyoverd.flyover(words, check=False)
         says.equal(result.returncode, 2, f"`flyover {' '.join(words)[:40]}`: usage, exit code 2")
-    for words in (["--nonsense"], ["--config"], ["a.yaml", "b.yaml"]):
+    for words in (["check"], ["check", "a", "b"], ["check", "a", "--nonsense"], ["bench", "--nonsense"],
+                  ["version", "x"], ["show", "ports", "--watch", "never"], ["show", "routes", "--limit", "-1"],
+                  ["--socket", "a", "--name", "b", "show", "ports"]):
+        result = flyoverd.flyover(words, check=False)
+        says.check(result.returncode == 2 and result.stderr.strip(),
+                   f"`flyover {' '.join(words)}`: usage, exit code 2", f"{result.returncode} {result.stderr[-300:]}")
+    for program in ("flyover-decap", "flyover-tap-holder", "flyover-bench"):
+        result = shell.run([flyoverd.bin / program, "--nonsense"], check=False, env=flyoverd.env)
+        says.equal(result.returncode, 2, f"`{program} --nonsense`: usage, exit code 2")
+    for words in (["--nonsense"], ["--config"], ["a.yaml", "b.yaml"], ["--json", "a.yaml"], ["--allow-ssh-nic", "a.yaml"]):
         result = shell.run([flyoverd.bin / "flyoverd", *words], check=False, env=flyoverd.env)
         says.equal(result.returncode, 2, f"`flyoverd {' '.join(words)}`: usage, exit code 2")
     result = flyoverd.flyover("show route nonsense", check=False)

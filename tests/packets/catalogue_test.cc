@@ -26,6 +26,7 @@ std::string NameOf(const ::testing::TestParamInfo<Row>& info) { return info.para
 
 INSTANTIATE_TEST_SUITE_P(RouterIpv4, CatalogueTest, ::testing::ValuesIn(RouterIpv4Rows()), NameOf);
 INSTANTIATE_TEST_SUITE_P(RouterIpv6, CatalogueTest, ::testing::ValuesIn(RouterIpv6Rows()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Fragment, CatalogueTest, ::testing::ValuesIn(FragmentRows()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Icmp, CatalogueTest, ::testing::ValuesIn(IcmpRows()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Link, CatalogueTest, ::testing::ValuesIn(LinkRows()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Exception, CatalogueTest, ::testing::ValuesIn(ExceptionRows()), NameOf);

@@ -13,8 +13,7 @@ Bytes Transit(uint16_t id = 1) {
 
 TEST(Limits, IcmpErrorsHaveARate) {
   LabOptions options;
-  options.dataplane.icmp_error_rate = 1;
-  options.dataplane.icmp_error_burst = 5;
+  options.dataplane.icmp_errors = {.rate = 1, .burst = 5, .per_source = {.rate = 1000}};
   PathLab lab(options);
   for (int i = 0; i < 40; ++i) {
     lab.Send(kP0, From(kP0) / Ip4{.src = kClient4, .dst = kFar4, .ttl = 1} / Udp{});
@@ -23,8 +22,10 @@ TEST(Limits, IcmpErrorsHaveARate) {
   EXPECT_GE(outcome.sent.size(), 5u);
   EXPECT_LE(outcome.sent.size(), 6u);
   EXPECT_EQ(outcome.drops, (std::map<DropReason, uint64_t>{{DropReason::kTtlExpired, 40}}));
-  EXPECT_EQ(lab.lcore(0).router().icmp_errors_sent, outcome.sent.size());
-  EXPECT_EQ(lab.lcore(0).router().icmp_errors_limited, 40 - outcome.sent.size());
+  const auto time_exceeded = static_cast<size_t>(router::IcmpErrorType::kTimeExceeded);
+  const router::IcmpLimiter& limiter = lab.lcore(0).router().icmp_errors;
+  EXPECT_EQ(limiter.sent()[time_exceeded], outcome.sent.size());
+  EXPECT_EQ(limiter.limited()[time_exceeded], 40 - outcome.sent.size());
   lab.CheckAtRest();
 }
 
@@ -76,7 +77,7 @@ TEST(Limits, APortThatIsDownGetsNothing) {
 
 TEST(Limits, AnMtuThatChangesCountsAtOnce) {
   PathLab lab;
-  const Bytes frame = From(kP0) / Ip4{.src = kClient4, .dst = kFar4} / Payload(1380);
+  const Bytes frame = From(kP0) / Ip4{.src = kClient4, .dst = kFar4, .df = true} / Payload(1380);
   EXPECT_EQ(lab.Pass(kP0, frame).drops.size(), 0u);
   lab.SetPort(kP1, 1399, true);
   const Outcome outcome = lab.Pass(kP0, frame);

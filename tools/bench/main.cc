@@ -1,142 +1,325 @@
-// flyover-bench (`flyover bench`): what a packet costs on this machine, in TSC ticks and
-// instructions.
+// flyover-bench (`flyover bench`): what a packet costs on this machine, in TSC ticks.
 #include <rte_cycles.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "common/dpdk/eal.h"
-#include "tools/bench/path_bench.h"
-#include "tools/version/version.h"
+#include "tools/bench/report.h"
+#include "tools/bench/self_test.h"
 
 namespace flyover {
 namespace {
 
 enum ExitCode { kOk = 0, kFailed = 1, kUsage = 2 };
 
-std::string CpuModel() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(": ") + 2);
-  }
-  return "unknown";
-}
+constexpr char kPathLevel[] = "path: source in memory -> all stages -> sink in memory, one lcore";
+constexpr char kKernelLevel[] = "kernels: functions on arrays, batches of 64";
 
-void PrintTable(const std::vector<BenchResult>& results, const BenchOptions& options,
-                bool hugepages) {
-  std::printf(
-      "level: path (source in memory -> all stages -> sink in memory), one lcore\n"
-      "machine: %s, TSC %.2f GHz, hugepages %s; flyover %s (%s)\n"
-      "load: %u flows, %u routes, 60-byte frames, bursts of 64, seed %lu\n\n",
-      CpuModel().c_str(), static_cast<double>(rte_get_tsc_hz()) / 1e9, hugepages ? "yes" : "no",
-      std::string(Version()).c_str(), std::string(Commit()).c_str(), options.flows, options.routes,
-      options.seed);
-  std::printf("%-14s %14s %12s %12s %18s %10s\n", "case", "ticks/packet", "least", "most",
-              "instructions/pkt", "Mpps/core");
-  for (const BenchResult& r : results) {
-    const auto [least, most] = std::minmax_element(r.cycles.begin(), r.cycles.end());
-    char instructions[32] = "no counter";
-    if (r.instructions) std::snprintf(instructions, sizeof(instructions), "%.1f", *r.instructions);
-    std::printf("%-14s %14.1f %12.1f %12.1f %18s %10.2f\n", NameOf(r.bench_case).c_str(),
-                r.Median(), *least, *most, instructions,
-                static_cast<double>(rte_get_tsc_hz()) / r.Median() / 1e6);
-  }
-}
+std::atomic<bool> stop{false};
 
-void PrintJson(const std::vector<BenchResult>& results, const BenchOptions& options,
-               bool hugepages) {
-  nlohmann::json out = {{"level", "path"},
-                        {"cpu", CpuModel()},
-                        {"tsc_hz", rte_get_tsc_hz()},
-                        {"hugepages", hugepages},
-                        {"version", Version()},
-                        {"commit", Commit()},
-                        {"flows", options.flows},
-                        {"routes", options.routes},
-                        {"seed", options.seed},
-                        {"cases", nlohmann::json::array()}};
-  for (const BenchResult& r : results) {
-    nlohmann::json row = {{"case", NameOf(r.bench_case)},
-                          {"cycles_per_packet_median", r.Median()},
-                          {"cycles_per_packet", r.cycles},
-                          {"packets", r.packets}};
-    if (r.instructions) row["instructions_per_packet"] = *r.instructions;
-    out["cases"].push_back(row);
-  }
-  std::cout << out.dump(2) << "\n";
-}
-
-int Main(int argc, char** argv) {
-  CLI::App app(
-      "flyover bench: packets from memory through the whole path into memory, on one lcore.\n"
-      "Only the path is inside the clock. Exit codes: 0 measured, 1 failed, 2 usage.");
-  BenchOptions options;
+struct Arguments {
   std::vector<std::string> names;
-  bool json = false;
-  app.add_option("case", names, "ipv4-route, ipv6-route, service-ipip; default: all");
-  app.add_option("--flows", options.flows, "distinct flows")
-      ->capture_default_str()
-      ->check(CLI::Range(64u, 1u << 22));
-  app.add_option("--routes", options.routes, "routes of each family")
-      ->capture_default_str()
-      ->check(CLI::Range(16u, 1'000'000u));
-  app.add_option("--repetitions", options.repetitions, "timed repetitions")
+  std::string against;
+  Devices devices;
+  bool json = false, no_huge = false, keep_all = false;
+  unsigned rounds = 15;
+  uint32_t bursts = 2000;
+  unsigned milliseconds = 250;
+  uint64_t seed = 1;
+  std::optional<unsigned> cpu;
+  // Over what the loads say.
+  std::optional<uint32_t> flows, routes;
+  std::optional<unsigned> next_hops, services, backends;
+  std::optional<uint16_t> frame;
+  std::optional<double> new_flows;
+  bool imix = false, zipf = false;
+};
+
+class Bench {
+ public:
+  int Main(int argc, char** argv);
+
+ private:
+  void Define();
+  int List() const;
+  int Fail(const Status& status) const {
+    std::cerr << "flyover bench: " << status.message() << "\n";
+    return status.code() == StatusCode::kInvalidArgument || status.code() == StatusCode::kNotFound
+               ? kUsage
+               : kFailed;
+  }
+  Result<std::vector<Load>> ChosenLoads(const std::vector<std::string>& otherwise) const;
+  Status CheckKernelNames() const;
+  Status Start();
+  Status RunPath(const std::vector<Load>& loads);
+  Status RunDevice(const std::vector<Load>& loads);
+  Status RunKernels();
+  Status Run(const std::vector<std::unique_ptr<Subject>>& subjects, const std::string& level,
+             const std::string& unit);
+  int Count(const std::vector<Load>& loads) const;
+  int Print() const;
+
+  CLI::App app_{
+      "flyover bench: what a packet costs on this machine, in TSC ticks.\n"
+      "Three levels, never mixed: kernels (functions on arrays), path (memory -> the lcore's loop "
+      "->\n"
+      "memory), device (DPDK devices: the level to compare with other programs).\n"
+      "Exit codes: 0 measured, 1 failed, 2 usage."};
+  CLI::App *list_ = nullptr, *quick_ = nullptr, *path_ = nullptr, *device_ = nullptr,
+           *kernels_ = nullptr, *self_test_ = nullptr, *count_ = nullptr;
+  Arguments arguments_;
+  Context context_;
+  std::vector<LevelReport> levels_;
+};
+
+void Bench::Define() {
+  app_.require_subcommand(0, 1);
+  app_.fallthrough();
+  quick_ = app_.add_subcommand("quick", "the headline table, in less than three minutes (default)");
+  list_ = app_.add_subcommand("list", "the named loads and kernels");
+  path_ = app_.add_subcommand("path", "loads through the loop, from memory to memory");
+  device_ = app_.add_subcommand("device", "loads through DPDK devices");
+  kernels_ = app_.add_subcommand("kernels", "tables and functions on arrays");
+  self_test_ = app_.add_subcommand("self-test", "plant faults and see that they are found");
+  count_ = app_.add_subcommand("count", "for the instruction gate: run under callgrind");
+  for (CLI::App* const level : {path_, device_, kernels_, count_}) {
+    level->add_option("name", arguments_.names, "see `flyover bench list`");
+  }
+  device_->add_option("--against", arguments_.against, "interleave with another program: testpmd")
+      ->check(CLI::IsMember({"testpmd"}));
+  device_->add_option("--in", arguments_.devices.in, "receiving device; default: a pcap device");
+  device_->add_option("--out", arguments_.devices.out, "transmitting device; default: null");
+  app_.add_option("--rounds", arguments_.rounds, "interleaved rounds")
       ->capture_default_str()
       ->check(CLI::Range(1u, 1000u));
-  app.add_option("--seed", options.seed, "of addresses and ports")->capture_default_str();
-  app.add_flag("--json", json, "print JSON with every sample");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kOk : kUsage;
-  }
-  std::vector<BenchCase> cases;
-  for (const std::string& name : names) {
-    const auto parsed = ParseBenchCase(name);
-    if (!parsed) {
-      std::cerr << "flyover bench: no case '" << name
-                << "'; accepted: ipv4-route, ipv6-route, service-ipip\n";
-      return kUsage;
+  app_.add_option("--bursts", arguments_.bursts, "path: bursts of 64 packets a sample")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 1'000'000u));
+  app_.add_option("--milliseconds", arguments_.milliseconds, "device: length of a sample")
+      ->capture_default_str()
+      ->check(CLI::Range(10u, 10'000u));
+  app_.add_option("--seed", arguments_.seed, "of routes, addresses and ports")
+      ->capture_default_str();
+  app_.add_option("--cpu", arguments_.cpu, "where the lcore runs; default: the last one allowed");
+  app_.add_option("--flows", arguments_.flows, "distinct flows")->check(CLI::Range(64u, 1u << 24));
+  app_.add_option("--routes", arguments_.routes, "routes")->check(CLI::Range(1u, 1'000'000u));
+  app_.add_option("--next-hops", arguments_.next_hops, "of each route")->check(CLI::Range(1u, 64u));
+  app_.add_option("--services", arguments_.services, "services")->check(CLI::Range(0u, 1000u));
+  app_.add_option("--backends", arguments_.backends, "of each service")->check(CLI::Range(1u, 32u));
+  app_.add_option("--frame", arguments_.frame, "bytes of a frame, without FCS");
+  app_.add_option("--new-flows", arguments_.new_flows, "share of packets that open a flow")
+      ->check(CLI::Range(0.0, 1.0));
+  app_.add_flag("--imix", arguments_.imix, "7:4:1 of the smallest, 570 and 1514 bytes");
+  app_.add_flag("--zipf", arguments_.zipf, "few flows send most packets");
+  app_.add_flag("--json", arguments_.json, "JSON with every sample");
+  app_.add_flag("--no-huge", arguments_.no_huge, "use small pages");
+  app_.add_flag("--keep-disturbed", arguments_.keep_all,
+                "use rounds in which the machine was disturbed");
+}
+
+int Bench::List() const {
+  std::cout << "loads (path, device):\n";
+  for (const Load& load : Loads())
+    std::printf("  %-20s %s\n", load.name.c_str(), load.what.c_str());
+  std::printf("\nkernels:\n ");
+  for (const std::string& name : KernelNames()) std::printf(" %s", name.c_str());
+  std::printf("\n");
+  return kOk;
+}
+
+Result<std::vector<Load>> Bench::ChosenLoads(const std::vector<std::string>& otherwise) const {
+  std::vector<Load> loads;
+  for (const std::string& name : arguments_.names.empty() ? otherwise : arguments_.names) {
+    const Load* const found = FindLoad(name);
+    if (found == nullptr) {
+      return Status(StatusCode::kInvalidArgument,
+                    "no load '" + name + "'; accepted: what `flyover bench list` shows");
     }
-    cases.push_back(*parsed);
+    Load load = *found;
+    const Arguments& a = arguments_;
+    load.flows = a.flows.value_or(load.flows);
+    load.routes = a.routes.value_or(load.routes);
+    load.next_hops = a.next_hops.value_or(load.next_hops);
+    load.services = a.services.value_or(load.services);
+    load.backends = a.backends.value_or(load.backends);
+    load.frame = a.frame.value_or(load.frame);
+    load.new_flows = a.new_flows.value_or(load.new_flows);
+    load.imix = load.imix || a.imix;
+    if (a.zipf) load.choice = FlowChoice::kZipf;
+    if (Status status = CheckLoad(load); !status.ok()) return status;
+    loads.push_back(load);
   }
-  if (cases.empty()) cases.assign(std::begin(kBenchCases), std::end(kBenchCases));
+  return loads;
+}
+
+Status Bench::CheckKernelNames() const {
+  const std::vector<std::string> known = KernelNames();
+  for (const std::string& name : arguments_.names) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return Status(StatusCode::kInvalidArgument,
+                  "no kernel '" + name + "'; accepted: what `flyover bench list` shows");
+  }
+  return Status::Ok();
+}
+
+Status Bench::Start() {
+  const std::vector<unsigned> allowed = AllowedCpus();
+  context_.cpu = arguments_.cpu.value_or(allowed.back());
+  context_.seed = arguments_.seed;
+  if (std::find(allowed.begin(), allowed.end(), context_.cpu) == allowed.end()) {
+    return Status(
+        StatusCode::kInvalidArgument,
+        "CPU " + std::to_string(context_.cpu) + " is not there, or not allowed to this process");
+  }
   EalOptions eal;
   eal.file_prefix = "flyover-bench-" + std::to_string(getpid());
-  eal.lcore_cpus = {AllowedCpus().back()};
+  eal.lcore_cpus = {context_.cpu};
   eal.main_on_lcore = true;
-  eal.memory_mib = 128;
+  eal.memory_mib = arguments_.no_huge ? 256 : 512;
+  if (arguments_.no_huge) eal.hugepages = HugepageUse::kOff;
   const auto report = StartEal(eal);
-  if (!report.ok()) {
-    std::cerr << "flyover bench: " << report.status().message() << "\n";
-    return kFailed;
-  }
-  if (!report->warning.empty())
+  if (!report.ok()) return report.status();
+  context_.hugepages = report->hugepages;
+  if (!report->warning.empty() && !arguments_.no_huge) {
     std::cerr << "warning: without hugepages: " << report->warning << "\n";
-  std::vector<BenchResult> results;
-  for (const BenchCase c : cases) {
-    std::cerr << "measuring " << NameOf(c) << " ...\n";
-    auto result = RunPathBench(c, options);
-    if (!result.ok()) {
-      std::cerr << "flyover bench: " << result.status().message() << "\n";
-      return kFailed;
-    }
-    results.push_back(std::move(*result));
   }
-  if (json) {
-    PrintJson(results, options, report->hugepages);
-  } else {
-    PrintTable(results, options, report->hugepages);
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop = true; };
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return Status::Ok();
+}
+
+Status Bench::Run(const std::vector<std::unique_ptr<Subject>>& subjects, const std::string& level,
+                  const std::string& unit) {
+  SeriesOptions options;
+  options.rounds = arguments_.rounds;
+  options.cpu = context_.cpu;
+  options.reject = !arguments_.keep_all;
+  options.stop = &stop;
+  const bool terminal = isatty(2) != 0;
+  if (terminal) {
+    options.progress = [](const std::string& text) {
+      std::fprintf(stderr, "\r%-70s\r", text.c_str());
+    };
   }
-  StopEal();
+  auto report = RunSeries(subjects, options);
+  if (terminal) std::fprintf(stderr, "\r%-70s\r", "");
+  if (!report.ok()) return report.status();
+  levels_.push_back({level, unit, std::move(*report)});
+  return Status::Ok();
+}
+
+Status Bench::RunPath(const std::vector<Load>& loads) {
+  std::vector<std::unique_ptr<Subject>> subjects;
+  for (const Load& load : loads) {
+    if (stop) break;
+    std::cerr << "building " << load.name << " ...\n";
+    auto subject = MakePathSubject(load, arguments_.seed, arguments_.bursts);
+    if (!subject.ok()) return subject.status();
+    subjects.push_back(std::move(*subject));
+  }
+  return Run(subjects, kPathLevel, "packet");
+}
+
+Status Bench::RunDevice(const std::vector<Load>& loads) {
+  std::vector<std::unique_ptr<Subject>> subjects;
+  context_.devices =
+      (arguments_.devices.in.empty() ? "net_pcap infinite_rx" : arguments_.devices.in) + " -> " +
+      (arguments_.devices.out.empty() ? "net_null" : arguments_.devices.out);
+  if (!arguments_.against.empty()) {
+    auto peer = MakeTestpmdSubject(loads.front(), context_.cpu, context_.hugepages, arguments_.seed,
+                                   arguments_.milliseconds);
+    if (!peer.ok()) return peer.status();
+    subjects.push_back(std::move(*peer));
+  }
+  for (const Load& load : loads) {
+    if (stop) break;
+    auto subject =
+        MakeDeviceSubject(load, arguments_.devices, arguments_.seed, arguments_.milliseconds);
+    if (!subject.ok()) return subject.status();
+    subjects.push_back(std::move(*subject));
+  }
+  return Run(subjects, "device: " + context_.devices + ", drivers and loop", "packet");
+}
+
+Status Bench::RunKernels() {
+  std::vector<std::unique_ptr<Subject>> subjects;
+  for (const std::string& name : arguments_.names.empty() ? KernelNames() : arguments_.names) {
+    auto subject = MakeKernelSubject(name, arguments_.seed);
+    if (!subject.ok()) return subject.status();
+    subjects.push_back(std::move(*subject));
+  }
+  return Run(subjects, kKernelLevel, "operation");
+}
+
+int Bench::Count(const std::vector<Load>& loads) const {
+  for (const Load& load : loads) {
+    const Status status = CountInstructions(load, arguments_.seed, arguments_.bursts);
+    if (!status.ok()) return Fail(status);
+  }
   return kOk;
+}
+
+int Bench::Print() const {
+  if (arguments_.json) {
+    std::cout << ToJson(levels_, context_).dump(2) << "\n";
+  } else {
+    std::cout << ToText(levels_, context_);
+  }
+  for (const LevelReport& level : levels_) {
+    if (!level.measured.series.empty() && level.measured.series.front().ticks.empty())
+      return kFailed;
+  }
+  return kOk;
+}
+
+int Bench::Main(int argc, char** argv) {
+  Define();
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app_.exit(error) == 0 ? kOk : kUsage;
+  }
+  if (list_->parsed()) return List();
+  const bool quick = app_.get_subcommands().empty() || quick_->parsed();
+  // What cannot be is said before anything starts.
+  const auto loads =
+      ChosenLoads(quick ? std::vector<std::string>{"router-64", "router-full-table", "router6-64",
+                                                   "router6-full-table", "lb-ipip-4k", "lb-ipip-1m",
+                                                   "lb-new-flows"}
+                        : std::vector<std::string>{"router-64", "router6-64", "lb-ipip-4k"});
+  if (kernels_->parsed()) {
+    if (Status status = CheckKernelNames(); !status.ok()) return Fail(status);
+  } else if (!loads.ok()) {
+    return Fail(loads.status());
+  }
+  if (Status status = Start(); !status.ok()) return Fail(status);
+  if (self_test_->parsed()) return RunSelfTest() ? kOk : kFailed;
+  if (count_->parsed()) return Count(loads.value());
+  Status status = Status::Ok();
+  if (kernels_->parsed()) status = RunKernels();
+  if (path_->parsed() || quick) status = RunPath(loads.value());
+  if (quick && status.ok() && !stop) {
+    if (access("/usr/bin/dpdk-testpmd", X_OK) == 0) arguments_.against = "testpmd";
+    status = RunDevice({*FindLoad("router-64"), *FindLoad("router6-64"), *FindLoad("lb-ipip-4k")});
+  }
+  if (device_->parsed()) status = RunDevice(loads.value());
+  if (!status.ok()) {
+    if (!levels_.empty()) (void)Print();
+    return Fail(status);
+  }
+  const int code = Print();
+  StopEal();
+  return code;
 }
 
 }  // namespace
 }  // namespace flyover
 
-int main(int argc, char** argv) { return flyover::Main(argc, argv); }
+int main(int argc, char** argv) { return flyover::Bench().Main(argc, argv); }

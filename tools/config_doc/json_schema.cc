@@ -64,6 +64,16 @@ Json DescribeList(const Schema& schema) {
   return schema.one_or_list ? Json{{"anyOf", Json::array({element, list})}} : list;
 }
 
+// Words that are numbers are numbers to an editor.
+Json DescribeEnum(const Schema& schema) {
+  Json values = Json::array();
+  for (const std::string_view value : schema.values) {
+    const bool number = value.find_first_not_of("0123456789") == value.npos;
+    values.push_back(number ? Json(std::stoull(std::string(value))) : Json(value));
+  }
+  return {{"enum", values}};
+}
+
 Json Describe(const Schema& schema) {
   switch (schema.type) {
     case Type::kText: {
@@ -72,7 +82,7 @@ Json Describe(const Schema& schema) {
       return json;
     }
     case Type::kEnum:
-      return {{"enum", schema.values}};
+      return DescribeEnum(schema);
     case Type::kBoolean:
       return {{"type", "boolean"}};
     case Type::kUnsigned:

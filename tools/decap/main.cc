@@ -164,6 +164,7 @@ int Main(int argc, char** argv) {
   status->add_option("interface", options.interface, "Interface")->required();
   status->add_flag("--json", options.json, "As JSON");
 
+  app.failure_message(CLI::FailureMessage::help);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

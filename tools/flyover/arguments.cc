@@ -7,6 +7,7 @@
 
 #include "common/net/ip_address.h"
 #include "tools/flyover/cli.h"
+#include "tools/version/version.h"
 
 namespace flyover {
 namespace {
@@ -71,6 +72,8 @@ class Parser {
         ->check(CheckName)
         ->excludes(socket);
     app_.add_flag("--json", result_.json, "Print the daemon's answer as JSON");
+    app_.set_version_flag("--version", std::string("flyover ") + std::string(Version()) +
+                                           " (commit " + std::string(Commit()) + ")\n");
     app_.add_flag("--exact", result_.exact, "Full numbers instead of 1.2 M");
     AddShow();
     AddReload();
@@ -86,11 +89,16 @@ class Parser {
       app_.parse(reversed);
     } catch (const CLI::CallForHelp& e) {
       return {.invocation = {}, .exit_code = kExitOk, .text = app_.help()};
+    } catch (const CLI::CallForVersion& e) {
+      return {.invocation = {}, .exit_code = kExitOk, .text = e.what()};
     } catch (const CLI::ParseError& e) {
       return {.invocation = {}, .exit_code = kExitUsage, .text = Complaint(e.what())};
     }
     if (result_.socket.empty()) result_.socket = "/run/flyover/" + name_ + "/control.sock";
-    if (check_->parsed()) result_.rest = check_->remaining();
+    if (check_->parsed()) {
+      if (result_.allow_ssh_nic) result_.rest.emplace_back("--allow-ssh-nic");
+      if (result_.json) result_.rest.emplace_back("--json");
+    }
     return {.invocation = result_, .exit_code = kExitOk, .text = ""};
   }
 
@@ -122,6 +130,9 @@ class Parser {
         ->type_name("")
         ->required()
         ->check(CheckAddress);
+    Add(show, "sync", "How far the daemon follows the kernel's routes", "show.sync")
+        ->add_flag("--diff", result_.diff,
+                   "Compare the kernel's routes with Flyover's, one by one");
     AddLimit(Add(show, "connections", "Flows that the balancer has given a backend",
                  "show.connections"));
   }
@@ -163,9 +174,9 @@ class Parser {
     check_ = Add(&app_, "check",
                  "Check a document and the devices it names, without a daemon (flyoverd --check)",
                  "check");
-    check_->fallthrough(false);  // options behind it are for flyoverd
-    check_->allow_extras();
     check_->add_option("FILE", result_.file, "YAML document")->type_name("")->required();
+    check_->add_flag("--allow-ssh-nic", result_.allow_ssh_nic,
+                     "Accept a port that is the NIC of this ssh session");
     // Only for the list in --help: RunCli hands everything after `bench` on.
     Add(&app_, "bench", "Measure cycles per packet of the path (flyover-bench)", "bench");
     Add(&app_, "version", "Versions of this command and of the daemon, if one runs", "version");

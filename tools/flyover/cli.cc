@@ -33,8 +33,11 @@ std::string JsonText(const json& value) {
 
 class Cli {
  public:
-  Cli(Invocation invocation, std::ostream& out, std::ostream& err)
-      : invocation_(std::move(invocation)), out_(out), err_(err) {}
+  Cli(Invocation invocation, std::string directory, std::ostream& out, std::ostream& err)
+      : invocation_(std::move(invocation)),
+        directory_(std::move(directory)),
+        out_(out),
+        err_(err) {}
 
   int Run() {
     if (invocation_.command == "bench") {
@@ -57,7 +60,7 @@ class Cli {
                  const std::vector<std::string>& arguments) {
     const char* path = std::getenv("PATH");
     const auto program =
-        FindSibling(name, build_directory, OwnDirectory(), path == nullptr ? "" : path);
+        FindSibling(name, build_directory, directory_, path == nullptr ? "" : path);
     out_.flush();
     return Complain(program.ok() ? Become(*program, arguments) : program.status());
   }
@@ -69,6 +72,7 @@ class Cli {
     if (command == "show.routes" || command == "show.connections") {
       args["limit"] = invocation_.limit.value_or(kDefaultLimit);
     }
+    if (command == "show.sync") args["diff"] = invocation_.diff;
     if (command.starts_with("backend.")) {
       args["service"] = invocation_.service;
       args["backend"] = invocation_.backend;
@@ -186,19 +190,21 @@ class Cli {
   }
 
   const Invocation invocation_;
+  const std::string directory_;
   std::ostream& out_;
   std::ostream& err_;
 };
 
 }  // namespace
 
-int RunCli(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+int RunCli(const std::vector<std::string>& arguments, const std::string& directory,
+           std::ostream& out, std::ostream& err) {
   ParsedArguments parsed = ParseArguments(arguments);
   if (!parsed.invocation) {
     (parsed.exit_code == kExitOk ? out : err) << parsed.text;
     return parsed.exit_code;
   }
-  return Cli(std::move(*parsed.invocation), out, err).Run();
+  return Cli(std::move(*parsed.invocation), directory, out, err).Run();
 }
 
 }  // namespace flyover

@@ -14,7 +14,8 @@ inline constexpr int kExitUsage = 2;
 inline constexpr int kExitNoDaemon = 3;
 
 // `arguments` without the program's name. Returns the exit code; `check` and `bench` replace the
-// process instead.
-int RunCli(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);
+// process by a program that lies in `directory`, where this one does, or in PATH.
+int RunCli(const std::vector<std::string>& arguments, const std::string& directory,
+           std::ostream& out, std::ostream& err);
 
 }  // namespace flyover

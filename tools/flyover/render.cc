@@ -18,13 +18,14 @@ struct Renderer {
   std::string_view command;
   std::string (*render)(const nlohmann::json&, const RenderOptions&);
 };
-constexpr std::array<Renderer, 16> kRenderers = {{
+constexpr std::array<Renderer, 17> kRenderers = {{
     {"show.ports", &RenderAs<PortsResult>},
     {"show.lcores", &RenderAs<LcoresResult>},
     {"show.counters", &RenderAs<CountersResult>},
     {"show.drops", &RenderAs<DropsResult>},
     {"show.routes", &RenderAs<RoutesResult>},
     {"show.route", &RenderAs<RouteExplainResult>},
+    {"show.sync", &RenderAs<SyncResult>},
     {"show.neighbors", &RenderAs<NeighborsResult>},
     {"show.services", &RenderAs<ServicesResult>},
     {"show.backends", &RenderAs<BackendsResult>},

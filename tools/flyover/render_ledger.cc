@@ -98,6 +98,16 @@ std::string Render(const DropsResult& result, const RenderOptions& options) {
     classes.AddRow({ExactCount(c.policed), c.name, HumanCount(c.rate_pps) + "/s", c.help});
   }
   if (!classes.empty()) text += "\n" + classes.Render();
+  Table errors({{"SENT", kRight}, {"LIMITED", kRight}, {"ICMP-ERROR"}});
+  for (const IcmpErrorResult& error : result.icmp_errors) {
+    if (error.sent + error.limited == 0 && !options.all) continue;
+    errors.AddRow({ExactCount(error.sent), ExactCount(error.limited), error.type});
+  }
+  if (!errors.empty()) text += "\n" + errors.Render();
+  if (result.fragmented > 0) {
+    text += "\nfragmented: " + ExactCount(result.fragmented) + " IPv4 packets into " +
+            ExactCount(result.fragments) + " pieces\n";
+  }
   return text;
 }
 

@@ -82,7 +82,14 @@ std::string Render(const PortsResult& result, const RenderOptions& options) {
                     std::to_string(p.mtu), p.mac, p.tap, Join(p.addresses)});
   }
   if (traffic.empty()) return "no ports\n";
-  return traffic.Render() + "\n" + details.Render();
+  Table features({{"PORT"}, {"FEATURES"}});
+  for (const PortResult& p : result.ports) {
+    std::string words;
+    for (const std::string& feature : p.features) words += (words.empty() ? "" : ", ") + feature;
+    if (!words.empty()) features.AddRow({p.name, words});
+  }
+  return traffic.Render() + "\n" + details.Render() +
+         (features.empty() ? "" : "\n" + features.Render());
 }
 
 std::string Render(const LcoresResult& result, const RenderOptions& options) {
@@ -130,6 +137,30 @@ std::string Render(const RouteExplainResult& result, const RenderOptions&) {
   return text + table.Render();
 }
 
+std::string Render(const SyncResult& result, const RenderOptions& options) {
+  std::string text = "routes     " + Count(result.kernel_routes, options) +
+                     " of the kernel; FIB: " + Count(result.fib4_entries, options) + " IPv4, " +
+                     Count(result.fib6_entries, options) + " IPv6; " +
+                     Count(result.routes_refused, options) + " refused for want of room, " +
+                     Count(result.routes_foreign, options) + " over other interfaces\n";
+  text += "messages   " + Count(result.messages, options) + " read, " +
+          Count(result.malformed, options) + " malformed, " + Count(result.losses, options) +
+          " times lost; queue " + HumanBytes(result.queue_bytes) + ", lag " +
+          HumanDuration(result.lag_seconds) + "\n";
+  text += "resyncs    " + Count(result.resyncs, options) + ", " +
+          Count(result.resyncs_failed, options) + " failed; the last took " +
+          HumanDuration(result.resync_seconds) + ", " + HumanDuration(result.resync_age_seconds) +
+          " ago" + (result.resync_due ? "; one is due" : "") + "\n";
+  if (!result.compared) return text;
+  text += "difference " + Count(result.differences, options) + "\n";
+  Table table({{"PREFIX"}, {"METRIC", kRight}, {"KERNEL"}, {"FLYOVER"}});
+  for (const SyncDifferenceResult& d : result.diff) {
+    table.AddRow({d.prefix, std::to_string(d.metric), d.kernel.empty() ? "-" : d.kernel,
+                  d.flyover.empty() ? "-" : d.flyover});
+  }
+  return table.empty() ? text : text + table.Render();
+}
+
 std::string Render(const NeighborsResult& result, const RenderOptions& options) {
   Table table({{"ADDRESS"}, {"PORT"}, {"STATE"}, {"MAC"}, {"HELD", kRight}});
   for (const NeighborResult& n : result.neighbors) {
@@ -145,12 +176,14 @@ std::string Render(const ServicesResult& result, const RenderOptions& options) {
                {"PORT", kRight},
                {"FORWARD"},
                {"BACKENDS-UP", kRight},
+               {"TABLE"},
                {"PACKETS", kRight},
                {"BYTES", kRight},
                {"NEW-CONNECTIONS", kRight}});
   for (const ServiceResult& s : result.services) {
     table.AddRow({s.name, Join(s.vips), s.protocol, std::to_string(s.port), s.forward,
                   std::to_string(s.backends_up) + "/" + std::to_string(s.backends),
+                  s.table_digest + (s.kept_tables == 0 ? "" : " +" + std::to_string(s.kept_tables)),
                   Count(s.packets, options), Bytes(s.bytes, options),
                   Count(s.connections_new, options)});
   }

@@ -108,6 +108,24 @@ TEST(RenderLists, EmptyOnesSaySo) {
   EXPECT_EQ(Render(NeighborsResult{}, {}), "no neighbours\n");
 }
 
+TEST(RenderLists, SyncNamesBothSidesOfADifference) {
+  SyncResult result;
+  result.kernel_routes = 3;
+  result.queue_bytes = 2048;
+  result.resyncs = 2;
+  std::string text = Render(result, {});
+  EXPECT_THAT(text, HasSubstr("routes     3 of the kernel; FIB: 0 IPv4, 0 IPv6; 0 refused"));
+  EXPECT_THAT(text, HasSubstr("queue 2.0 KiB, lag "));
+  EXPECT_THAT(text, Not(HasSubstr("difference")));
+  result.compared = true;
+  EXPECT_THAT(Render(result, {}), HasSubstr("difference 0\n"));
+  result.differences = 1;
+  result.diff = {{"10.9.0.0/16", 20, "forward via 10.0.0.2 lan proto bgp", ""}};
+  text = Render(result, {});
+  EXPECT_THAT(text, HasSubstr("difference 1\n"));
+  EXPECT_THAT(text, HasSubstr("10.9.0.0/16      20  forward via 10.0.0.2 lan proto bgp  -\n"));
+}
+
 TEST(RenderLists, ExactAndHumanNumbers) {
   PortsResult ports;
   PortResult port;
@@ -150,8 +168,9 @@ TEST(RenderOthers, ConfigVersionReload) {
 TEST(RenderAnswer, EveryCommandHasItsText) {
   for (const char* command :
        {"show.ports", "show.lcores", "show.counters", "show.drops", "show.routes", "show.route",
-        "show.neighbors", "show.services", "show.backends", "show.connections", "show.config",
-        "show.version", "reload", "backend.drain", "backend.enable", "backend.weight"}) {
+        "show.neighbors", "show.sync", "show.services", "show.backends", "show.connections",
+        "show.config", "show.version", "reload", "backend.drain", "backend.enable",
+        "backend.weight"}) {
     const auto text = RenderAnswer(command, json::object(), {});
     ASSERT_TRUE(text.has_value()) << command;
     EXPECT_FALSE(text->empty()) << command;

@@ -1,14 +1,18 @@
 // flyoverd: reads one document, runs one data plane.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 
 #include "common/log/log.h"
 #include "common/tap/tap_holder_client.h"
 #include "tools/flyoverd/daemon/check_machine.h"
 #include "tools/flyoverd/daemon/daemon.h"
+#include "tools/flyoverd/daemon/ssh_session.h"
 #include "tools/flyoverd/document/document.h"
 #include "tools/version/version.h"
 
@@ -32,10 +36,61 @@ std::optional<Document> Load(const std::string& file) {
   return std::move(parsed.document);
 }
 
-int Check(const std::string& file, bool allow_ssh) {
+nlohmann::json ToJson(const std::vector<ConfigError>& errors) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const ConfigError& error : errors) {
+    list.push_back({{"file", error.file},
+                    {"line", error.line},
+                    {"column", error.column},
+                    {"path", error.path},
+                    {"message", error.message}});
+  }
+  return list;
+}
+
+nlohmann::json ToJson(const PortCheck& port) {
+  nlohmann::json json = {{"name", port.name},         {"device", port.device},
+                         {"commands", port.commands}, {"give_back", port.give_back},
+                         {"error", port.error},       {"warning", port.warning}};
+  if (port.pci) {
+    json["pci"] = {{"address", port.pci->address},
+                   {"driver", port.pci->driver},
+                   {"iommu_group", port.pci->iommu_group},
+                   {"numa_node", port.pci->numa_node},
+                   {"interfaces", port.pci->interfaces}};
+  }
+  return json;
+}
+
+// One object, whatever is wrong; nothing on stderr.
+int CheckAsJson(const std::string& file, const MachineView& machine) {
+  const ParsedDocument parsed = LoadDocument(file);
+  nlohmann::json json = {{"valid", parsed.document.has_value()},
+                         {"errors", ToJson(parsed.errors)},
+                         {"warnings", ToJson(parsed.warnings)}};
+  bool ok = parsed.document.has_value();
+  if (ok) {
+    const MachineReport report = CheckMachine(*parsed.document, machine);
+    ok = report.ok();
+    json["lcores"] = {{"cpus", report.lcore_cpus}, {"error", report.lcores_error}};
+    json["ports"] = nlohmann::json::array();
+    for (const PortCheck& port : report.ports) json["ports"].push_back(ToJson(port));
+    json["memory"] = {{"packet_mib", report.packet_mib}, {"connection_mib", report.connection_mib}};
+  }
+  json["ok"] = ok;
+  std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  return ok ? kOk : kFailed;
+}
+
+int Check(const std::string& file, bool allow_ssh, bool as_json) {
+  const MachineView machine = {.allow_ssh = allow_ssh,
+                               .ssh_connection = SshConnection("/proc", getpid())};
+  if (as_json) return CheckAsJson(file, machine);
   const auto document = Load(file);
   if (!document) return kFailed;
-  return CheckMachine(*document, allow_ssh, std::cout) ? kOk : kFailed;
+  const MachineReport report = CheckMachine(*document, machine);
+  std::cout << ToText(report);
+  return report.ok() ? kOk : kFailed;
 }
 
 int Teardown(const std::string& file) {
@@ -72,15 +127,19 @@ int Main(int argc, char** argv) {
       "flyoverd: software router and L4 load balancer on DPDK.\n"
       "Exit codes: 0 stopped by a signal (or --check: valid), 1 failed, 2 usage.");
   std::string file = kDefaultDocument;
-  bool check = false, teardown = false, version = false, allow_ssh = false;
+  bool check = false, teardown = false, version = false, allow_ssh = false, json = false;
   app.add_option("-c,--config,document", file, "the document")->capture_default_str();
-  app.add_flag("--check", check,
-               "validate the document, say what this machine lacks for it, and exit");
+  auto* const checks = app.add_flag(
+      "--check", check, "validate the document, say what this machine lacks for it, and exit");
   app.add_flag("--allow-ssh-nic", allow_ssh,
-               "with --check: accept the NIC that carries the caller's ssh session");
+               "with --check: accept the NIC that carries the caller's ssh session")
+      ->needs(checks);
+  app.add_flag("--json", json, "with --check: print what is found as one JSON object")
+      ->needs(checks);
   app.add_flag("--teardown", teardown,
                "remove the TAPs and the holder that outlive a stopped daemon, and exit");
   app.add_flag("--version", version, "print the version and exit");
+  app.failure_message(CLI::FailureMessage::help);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -90,7 +149,7 @@ int Main(int argc, char** argv) {
     std::cout << "flyoverd " << Version() << " (" << Commit() << ")\n";
     return kOk;
   }
-  if (check) return Check(file, allow_ssh);
+  if (check) return Check(file, allow_ssh, json);
   if (teardown) return Teardown(file);
   return RunDaemon(file);
 }

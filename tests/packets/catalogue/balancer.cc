@@ -78,6 +78,10 @@ void Modes(std::vector<Row>& rows) {
   row("LB_6in6", "RFC 2473", Syn6(kVip66), Tunnelled6(Syn6(kVip66), 0));
   row("LB_6in4", "RFC 4213; DF: no router may cut it", Syn6(kVip64),
       Tunnelled4(Syn6(kVip64), {.df = true}));
+  row("LB_vip_on_link", "the kernel has the address too", Syn4(kVipOnLink4),
+      Tunnelled4(Syn4(kVipOnLink4), {}));
+  row("LB_vip_on_link_v6", "the kernel has the address too", Syn6(kVipOnLink6),
+      Tunnelled6(Syn6(kVipOnLink6), 0));
   const Bytes hairpin = Eth{.dst = PortMac(kP1), .src = BackendMac(12)} /
                         Ip4{.src = "10.2.0.12", .dst = kVip44} / Tcp{};
   rows.push_back({"LB_backend_to_its_own_vip", "balanced as any client's", kP1, hairpin,
@@ -110,6 +114,43 @@ void Modes(std::vector<Row>& rows) {
   last.ttl = 1;
   row("LB_4in4_ttl_1", "the balancer does not decrement", From(kP0) / last / Tcp{},
       Tunnelled4(From(kP0) / last / Tcp{}, {}));
+  last.ttl = 255;
+  row("LB_4in4_ttl_255", "the balancer does not decrement", From(kP0) / last / Tcp{},
+      Tunnelled4(From(kP0) / last / Tcp{}, {}));
+  Ip6 last6 = Vip6(kVip66);
+  last6.hlim = 1;
+  row("LB_6in6_hop_limit_1", "the balancer does not decrement", From(kP0) / last6 / Tcp{},
+      Tunnelled6(From(kP0) / last6 / Tcp{}, 0));
+  Ip6 labelled = Vip6(kVip66);
+  labelled.flow = 0x12345;
+  row("LB_6in6_flow_label", "the inner one stays (RFC 6438 3)", From(kP0) / labelled / Tcp{},
+      Tunnelled6(From(kP0) / labelled / Tcp{}, 0));
+  Ip4 optional = Vip4(kVip44);
+  optional.options = {7, 7, 4, 0, 0, 0, 0};
+  row("LB_4in4_options", "the outer header has none", From(kP0) / optional / Tcp{},
+      Tunnelled4(From(kP0) / optional / Tcp{}, {}));
+  const Bytes extended = From(kP0) / Vip6(kVip66) / Ext6{.kind = 0} / Ext6{.kind = 60} / Tcp{};
+  row("LB_6in6_extensions", "L4 is found behind them", extended, Tunnelled6(extended, 0));
+  const Bytes ends_here = From(kP0) / Vip6(kVip66) /
+                          Ext6{.kind = 43, .body = Join({0, 0, 0, 0, 0, 0}, AddressBytes(kFar6))} /
+                          Tcp{};
+  row("LB_6in6_routing_header_at_its_end", "RFC 8200 4.4: ignored", ends_here,
+      Tunnelled6(ends_here, 0));
+  const Bytes trailer6 = Join(Syn6(kVip66), Bytes(9, 0xee));
+  row("LB_6in6_padding_is_cut", "a trailer", trailer6, Tunnelled6(Syn6(kVip66), 0));
+  direct("LB_l2dsr_padding_is_cut", "60 bytes of Ethernet", Join(Syn4(kVipDsr4), Bytes(6, 0xee)));
+  direct("LB_l2dsr_l4_checksum_wrong", "the backend judges it",
+         From(kP0) / Vip4(kVipDsr4) / Tcp{.checksum = 0x1111});
+  direct("LB_l2dsr_udp_checksum_0", "RFC 768: none",
+         From(kP0) / Vip4(kVipDsr4) / Udp{.dport = 53, .checksum = 0} / Payload(5));
+  direct("LB_l2dsr_udp_shorter_than_ip", "RFC 768: the rest is no datagram's",
+         From(kP0) / Vip4(kVipDsr4) / Udp{.dport = 53, .length = 12} / Payload(30));
+  direct("LB_l2dsr_udp_empty", "RFC 768", From(kP0) / Vip4(kVipDsr4) / Udp{.dport = 53});
+  Ip4 reserved = Vip4(kVipDsr4);
+  reserved.evil = true;
+  direct("LB_l2dsr_reserved_bit", "RFC 791 3.1: not a fragment", From(kP0) / reserved / Tcp{});
+  const Bytes tagged = From(kP0) / Vlan{.id = 0, .priority = 3} / Vip4(kVipDsr4) / Tcp{};
+  row("LB_l2dsr_priority_tag", "IEEE 802.1Q: as untagged", tagged, Direct(Syn4(kVipDsr4)));
   const Bytes padded = Join(Syn4(kVip44), Bytes(6, 0xee));
   row("LB_4in4_padding_is_cut", "60 bytes of Ethernet", padded, Tunnelled4(Syn4(kVip44), {}));
   const Bytes atomic = From(kP0) / Vip6(kVip66) / Frag6{} / Tcp{};
@@ -178,6 +219,60 @@ void NotBalanced(std::vector<Row>& rows) {
        R::kL2dsrNotOnLink);
   drop("LB_unknown_port", "no service", From(kP0) / Vip4(kVip44) / Tcp{.dport = 81},
        R::kVipUnknownPort);
+  drop("LB_port_0", "no service", From(kP0) / Vip4(kVip44) / Tcp{.dport = 0}, R::kVipUnknownPort);
+  drop("LB_on_link_unknown_port", "never the kernel's",
+       From(kP0) / Vip4(kVipOnLink4) / Tcp{.dport = 22}, R::kVipUnknownPort);
+  drop("LB_on_link_unknown_port_v6", "never the kernel's",
+       From(kP0) / Vip6(kVipOnLink6) / Tcp{.dport = 22}, R::kVipUnknownPort);
+  drop("LB_on_link_other_protocol", "never the kernel's",
+       From(kP0) / Ip4{.src = kClient4, .dst = kVipOnLink4, .proto = 89} / Payload(44),
+       R::kVipUnknownPort);
+  drop("LB_on_link_fragment", "never the kernel's",
+       From(kP0) / Ip4{.src = kClient4, .dst = kVipOnLink4, .frag = 9, .proto = 17} / Payload(44),
+       R::kVipFragment);
+  for (const char* dst : {kVipOnLink6, "ff02::1:ff00:100"}) {
+    const Eth eth{.dst = dst[0] == 'f' ? Mac{0x33, 0x33, 0xff, 0, 1, 0} : PortMac(kP0),
+                  .src = kClientMac};
+    rows.push_back(
+        GoesUp(std::string("LB_on_link_solicitation") + (dst[0] == 'f' ? "" : "_unicast"),
+               "the kernel answers ND for the VIP",
+               eth / Ip6{.src = kClient6, .dst = dst, .hlim = 255} / Icmp{.type = 135, .v6 = true} /
+                   Raw{AddressBytes(kVipOnLink6)},
+               PuntReason::kNeighborDiscovery));
+  }
+  drop("LB_solicitation_to_a_routed_vip", "nobody has the address",
+       From(kP0) / Ip6{.src = kClient6, .dst = kVip66, .hlim = 255} /
+           Icmp{.type = 135, .v6 = true} / Raw{AddressBytes(kVip66)},
+       R::kVipUnknownPort);
+  const auto other4 = [&](const char* name, uint8_t protocol) {
+    drop(name, "no service",
+         From(kP0) / Ip4{.src = kClient4, .dst = kVip44, .proto = protocol} / Payload(40),
+         R::kVipUnknownPort);
+  };
+  other4("LB_esp", 50);
+  other4("LB_protocol_0", 0);
+  other4("LB_protocol_255", 255);
+  other4("LB_icmpv6_in_ipv4", 58);
+  const auto other6 = [&](const char* name, const Packet& inner) {
+    drop(name, "no service", From(kP0) / Vip6(kVip66) / inner, R::kVipUnknownPort);
+  };
+  drop("LB_no_next_header", "RFC 8200 4.7",
+       From(kP0) / Ip6{.src = kClient6, .dst = kVip66, .next = 59} / Tcp{}, R::kVipUnknownPort);
+  drop("LB_icmp_in_ipv6", "no protocol of IPv6",
+       From(kP0) / Ip6{.src = kClient6, .dst = kVip66, .next = 1} / Payload(20),
+       R::kVipUnknownPort);
+  other6("LB_encapsulated_already_v6", Vip6(kVip66) / Tcp{});
+  Packet chain = Ext6{.kind = 60};
+  for (int n = 1; n < 8; ++n) chain.Append(Ext6{.kind = 60});
+  other6("LB_chain_of_9", chain / Ext6{.kind = 60} / Tcp{});
+  const Bytes chain_of_7 = [] {
+    Packet packet = From(kP0) / Vip6(kVip66);
+    for (int n = 0; n < 7; ++n) packet.Append(Ext6{.kind = 60});
+    packet.Append(Tcp{});
+    return Bytes(packet);
+  }();
+  rows.push_back(
+      {"LB_chain_of_7", "L4 is found behind it", kP0, chain_of_7, Tunnelled6(chain_of_7, 0)});
   drop("LB_unknown_port_v6", "no service", From(kP0) / Vip6(kVip66) / Tcp{.dport = 81},
        R::kVipUnknownPort);
   drop("LB_other_protocol", "the port is TCP's", From(kP0) / Vip4(kVip46) / Udp{.dport = 80},
@@ -202,6 +297,16 @@ void NotBalanced(std::vector<Row>& rows) {
          R::kVipFragment);
   };
   fragment4("FR_first", "fragments to a VIP are dropped", true, 0, Udp{.dport = 53} / Payload(64));
+  fragment4("FR_empty_last", "fragments to a VIP are dropped", false, 100, Raw{});
+  drop("FR_of_icmp", "fragments to a VIP are dropped",
+       From(kP0) / Ip4{.src = kClient4, .dst = kVip44, .frag = 9, .proto = 1} / Payload(64),
+       R::kVipFragment);
+  drop("FR_v6_tiny_first", "RFC 7112: the header chain is cut",
+       From(kP0) / Vip6(kVip66) / Frag6{.more = true, .next = 6} / Payload(8), R::kVipFragment);
+  drop("FR_v6_beyond_65535", "fragments to a VIP are dropped",
+       From(kP0) / Vip6(kVip66) / Frag6{.offset = 8191, .next = 17} / Payload(64), R::kVipFragment);
+  drop("FR_v6_behind_options", "fragments to a VIP are dropped",
+       From(kP0) / Vip6(kVip66) / Ext6{.kind = 60} / Frag6{.more = true} / Tcp{}, R::kVipFragment);
   fragment4("FR_second", "fragments to a VIP are dropped", false, 9, Payload(64));
   fragment4("FR_tiny_first", "RFC 1858: ports that it does not hold", true, 0, Payload(8));
   drop("FR_v6_first", "fragments to a VIP are dropped",
@@ -232,6 +337,59 @@ void NotBalanced(std::vector<Row>& rows) {
        From(kP0) / Vip4(kVip44) / Udp{.dport = 53, .length = 100} / Payload(20), R::kVipTruncated);
 }
 
+// RFC 2003 3.1: what arrives with no TTL left is not sent on.
+void DeadOnArrival(std::vector<Row>& rows) {
+  const auto dead = [&](const char* name, const char* vip, const char* answers) {
+    Ip4 ip = Vip4(vip);
+    ip.ttl = 0;
+    const Bytes frame = From(kP0) / ip / Tcp{};
+    rows.push_back({name, "RFC 2003 3.1", kP0, frame,
+                    Refused(R::kTtlExpired, kP0, Icmp4Error(To(kP0), answers, 11, 0, 0, frame))});
+  };
+  const auto dead6 = [&](const char* name, const char* vip, const char* answers) {
+    Ip6 ip = Vip6(vip);
+    ip.hlim = 0;
+    const Bytes frame = From(kP0) / ip / Tcp{};
+    rows.push_back({name, "RFC 2473 3.1", kP0, frame,
+                    Refused(R::kTtlExpired, kP0, Icmp6Error(To(kP0), answers, 3, 0, 0, frame))});
+  };
+  dead("LB_l2dsr_ttl_0", kVipDsr4, "10.1.0.1");
+  dead("LB_4in4_ttl_0", kVip44, kVip44);
+  dead("LB_4in6_ttl_0", kVip46, kVip46);
+  dead6("LB_l2dsr_hop_limit_0", kVipDsr6, "2001:db8:1::1");
+  dead6("LB_6in6_hop_limit_0", kVip66, kVip66);
+  dead6("LB_6in4_hop_limit_0", kVip64, kVip64);
+}
+
+// A backend's reply, from the VIP, that meets an error of ours: the error is for that backend.
+void ErrorsAboutReplies(std::vector<Row>& rows) {
+  const auto answered = [&](const char* name, R reason, const Bytes& frame, const Bytes& error,
+                            bool tunnelled, bool v6) {
+    Want want =
+        tunnelled ? v6 ? Tunnelled6(error, 0) : Tunnelled4(error, {.tos = 0xc0}) : Direct(error);
+    want.sent[0].own_header = true;
+    want.drops = {{reason, 1}};
+    rows.push_back({name, "the error follows its flow", kP1, frame, want});
+  };
+  const auto reply4 = [](const char* vip, const char* dst, uint8_t ttl, size_t payload) {
+    return Bytes(From(kP1) / Ip4{.src = vip, .dst = dst, .df = true, .ttl = ttl} /
+                 Tcp{.sport = 80, .dport = 40000} / Payload(payload));
+  };
+  const Bytes big4 = reply4(kVipDsr4, "10.8.0.1", 64, 1400);
+  answered("LB_reply_too_big", R::kMtuExceeded, big4,
+           Icmp4Error(To(kP1), "10.2.0.1", 3, 4, 1280, big4), false, false);
+  const Bytes dying4 = reply4(kVipDsr4, kClient4, 1, 10);
+  answered("LB_reply_ttl_1", R::kTtlExpired, dying4,
+           Icmp4Error(To(kP1), "10.2.0.1", 11, 0, 0, dying4), false, false);
+  const auto reply6 = [](const char* vip, const char* dst, size_t payload) {
+    return Bytes(From(kP1) / Ip6{.src = vip, .dst = dst} / Tcp{.sport = 80, .dport = 40000} /
+                 Payload(payload));
+  };
+  const Bytes big6 = reply6(kVipDsr6, "2001:db8:8::1", 1400);
+  answered("LB_reply_too_big_v6", R::kMtuExceeded, big6,
+           Icmp6Error(To(kP1), "2001:db8:2::1", 2, 0, 1280, big6), false, true);
+}
+
 }  // namespace
 
 std::vector<Row> BalancerRows() {
@@ -240,6 +398,8 @@ std::vector<Row> BalancerRows() {
   Sizes(rows);
   TcpKinds(rows);
   NotBalanced(rows);
+  DeadOnArrival(rows);
+  ErrorsAboutReplies(rows);
   return rows;
 }
 

@@ -8,6 +8,7 @@ namespace flyover::test {
 
 std::vector<Row> RouterIpv4Rows();
 std::vector<Row> RouterIpv6Rows();
+std::vector<Row> FragmentRows();
 std::vector<Row> IcmpRows();
 std::vector<Row> LinkRows();
 std::vector<Row> ExceptionRows();

@@ -55,10 +55,26 @@ void OwnAddresses(std::vector<Row>& rows) {
      Up4(Payload(64), {.src = kClient4, .dst = kOwn4, .frag = 1, .proto = 17}));
   up("EX_tcp_garbage", P::kLocal, Up4(Payload(2), {.src = kClient4, .dst = kOwn4, .proto = 6}));
   up("EX_ipip", P::kLocal, Up4(Ip4{.src = kClient4, .dst = kFar4} / Udp{}));
+  up("EX_echo_reply", P::kLocal, Up4(Icmp{.type = 0} / Payload(56)));
+  up("EX_icmp_error", P::kLocal,
+     Up4(Icmp{.type = 3, .code = 1} / Ip4{.src = kOwn4, .dst = kFar4} / Udp{}));
+  up("EX_packet_too_big", P::kLocal,
+     Up6(Icmp{.type = 2, .rest = 1280, .v6 = true} / Ip6{.src = kOwn6, .dst = kFar6} / Udp{}));
+  up("EX_hop_limit_1", P::kLocal,
+     From(kP0) / Ip6{.src = kClient6, .dst = kOwn6, .hlim = 1} / Udp{});
+  up("EX_ttl_0", P::kLocal, Up4(Udp{}, {.src = kClient4, .dst = kOwn4, .ttl = 0}));
+  up("EX_options", P::kLocal,
+     Up4(Udp{}, {.src = kClient4, .dst = kOwn4, .options = {148, 4, 0, 0}}));
+  up("EX_esp", P::kLocal, Up4(Payload(40), {.src = kClient4, .dst = kOwn4, .proto = 50}));
+  up("EX_no_next_header", P::kLocal,
+     From(kP0) / Ip6{.src = kClient6, .dst = kOwn6, .next = 59} / Payload(10));
+  up("EX_bfd_echo", P::kRoutingProtocol, Up4(Udp{.dport = 3785} / Payload(24)));
+  up("EX_vrrp_unicast", P::kRoutingProtocol,
+     Up4(Payload(20), {.src = kClient4, .dst = kOwn4, .proto = 112}));
+  up("EX_neighbor_solicitation_of_cut_icmp", P::kLocal,
+     From(kP0) / Ip6{.src = kClient6, .dst = kOwn6, .hlim = 255, .next = 58} / Payload(3));
   up("EX_gre_cut", P::kLocal,
      Up4(Raw{{0xb0, 0, 8, 0}}, {.src = kClient4, .dst = kOwn4, .proto = 47}));
-  up("EX_routing_header_0", P::kLocal,
-     Up6(Ext6{.kind = 43, .body = Join({0, 1, 0, 0, 0, 0}, AddressBytes(kFar6))} / Udp{}));
   const Bytes padded = Join(Up4(Icmp{}), Bytes(18));
   rows.push_back({"EX_padding_is_cut", "60 bytes", kP0, padded, Punted(P::kLocal, Up4(Icmp{}))});
 }
@@ -78,6 +94,14 @@ void Groups(std::vector<Row>& rows) {
      Group4("224.0.0.9", 9, {}, Udp{.sport = 520, .dport = 520} / Payload(24)));
   up("EX_ripng", "RFC 2080",
      Group6("ff02::9", 9, std::nullopt, Udp{.sport = 521, .dport = 521} / Payload(24)));
+  up("EX_ospf_designated", "RFC 2328", Group4("224.0.0.6", 6, {.proto = 89}, Payload(44)));
+  up("EX_igmp_query", "RFC 3376: to all hosts", Group4("224.0.0.1", 1, {.proto = 2}, Payload(12)));
+  up("EX_vrrp_v6", "RFC 5798", Group6("ff02::12", 0x12, 112, Payload(24)));
+  up("EX_pim_v6", "RFC 7761", Group6("ff02::d", 0x0d, 103, Payload(8)));
+  up("EX_mld_query", "RFC 3810",
+     Group6("ff02::1", 1, std::nullopt,
+            Ext6{.kind = 0, .body = {5, 2, 0, 0, 1, 0}} / Icmp{.type = 130, .v6 = true} /
+                Payload(20)));
   up("EX_ldp", "RFC 5036",
      Group4("224.0.0.2", 2, {}, Udp{.sport = 646, .dport = 646} / Payload(30)));
   up("EX_mld_report", "RFC 3810: hop-by-hop with router alert",
@@ -89,6 +113,11 @@ void Groups(std::vector<Row>& rows) {
   rows.push_back(Drops("EX_mdns", "nobody here listens",
                        Group4("224.0.0.251", 251, {}, Udp{.sport = 5353, .dport = 5353}),
                        R::kMulticast));
+  rows.push_back(Drops("EX_mdns_v6", "nobody here listens",
+                       Group6("ff02::fb", 0xfb, std::nullopt, Udp{.sport = 5353, .dport = 5353}),
+                       R::kMulticast));
+  rows.push_back(Drops("EX_icmpv6_cut_to_a_group", "no type to read",
+                       Group6("ff02::1", 1, 58, Payload(3)), R::kMulticast));
   rows.push_back(Drops("EX_fragment_of_ospf_port", "a later fragment has no port",
                        Group4("224.0.0.9", 9, {.frag = 5, .proto = 17}, Payload(16)),
                        R::kMulticast));

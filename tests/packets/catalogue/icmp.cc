@@ -58,6 +58,25 @@ void Ipv4(std::vector<Row>& rows) {
   const Bytes from_s = From(kP1) / Ip4{.src = "10.2.0.2", .dst = kClient4, .ttl = 1} / Udp{};
   rows.push_back({"IC4_source_is_the_way_back", "RFC 1812 4.3.2.4", kP1, from_s,
                   Refused(R::kTtlExpired, kP1, Icmp4Error(To(kP1), "10.2.0.1", 11, 0, 0, from_s))});
+  const Bytes padded = Join(Dying4(Udp{}), Bytes(18, 0xee));
+  rows.push_back(Expired4("IC4_quote_has_no_padding", "60 bytes of Ethernet", padded));
+  Ip4 urgent{.src = kClient4, .dst = kFar4, .tos = 0xb8, .ttl = 1};
+  rows.push_back(Expired4("IC4_precedence_is_6", "RFC 1812 4.3.2.5", Dying4(Udp{}, urgent)));
+  Ip4 unknown{.src = kClient4, .dst = kFar4, .ttl = 1, .proto = 253};
+  rows.push_back(Expired4("IC4_about_unknown_protocol", "RFC 792", Dying4(Payload(30), unknown)));
+  rows.push_back(Expired4("IC4_quote_of_548", "28 + 548 = 576", Dying4(Udp{} / Payload(520))));
+  rows.push_back(
+      Expired4("IC4_quote_of_549", "one byte is left out", Dying4(Udp{} / Payload(521))));
+  for (const char* src : {"10.1.0.255", "10.2.0.255"}) {
+    Want broadcast = Dropped(R::kTtlExpired);
+    broadcast.drops[R::kIpBroadcast] = 1;  // our answer
+    rows.push_back({std::string("IC4_not_to_directed_broadcast_") + src[3], "RFC 1812 4.3.2.7", kP0,
+                    From(kP0) / Ip4{.src = src, .dst = kFar4, .ttl = 1} / Udp{}, broadcast});
+  }
+  Want ours = Dropped(R::kTtlExpired);
+  ours.drops[R::kNoRoute] = 1;  // our answer: never to ourselves
+  rows.push_back({"IC4_not_to_ourselves", "a forged source", kP0,
+                  From(kP0) / Ip4{.src = "10.2.0.1", .dst = kFar4, .ttl = 1} / Udp{}, ours});
   const Bytes no_way_back = From(kP0) / Ip4{.src = "100.64.0.9", .dst = kFar4, .ttl = 1} / Udp{};
   Want lost = Dropped(R::kTtlExpired);
   lost.drops[R::kNoRoute] = 1;  // our answer
@@ -79,9 +98,60 @@ void Ipv6(std::vector<Row>& rows) {
     rows.push_back(Silent("IC6_not_about_error_" + std::to_string(type), "RFC 4443 2.4 (e)",
                           Dying6(Icmp6(type) / Payload(48))));
   }
+  const Bytes padded = Join(Dying6(Udp{}), Bytes(6, 0xee));
+  rows.push_back(Expired6("IC6_quote_has_no_padding", "trailer", padded));
+  rows.push_back(
+      Expired6("IC6_quote_of_1232", "48 + 1,232 = 1,280", Dying6(Udp{} / Payload(1184))));
+  rows.push_back(
+      Expired6("IC6_quote_of_1233", "one byte is left out", Dying6(Udp{} / Payload(1185))));
+  rows.push_back(Expired6("IC6_about_extensions", "quoted as they are",
+                          Dying6(Ext6{.kind = 0} / Ext6{.kind = 60} / Udp{})));
+  rows.push_back(Silent("IC6_not_about_error_behind_extensions", "RFC 4443 2.4 (e)",
+                        Dying6(Ext6{.kind = 60} / Icmp6(3) / Payload(48))));
+  Want ours = Dropped(R::kTtlExpired);
+  ours.drops[R::kNoRoute] = 1;
+  rows.push_back({"IC6_not_to_ourselves", "a forged source", kP0,
+                  From(kP0) / Ip6{.src = "2001:db8:2::1", .dst = kFar6, .hlim = 1} / Udp{}, ours});
+  rows.push_back({"IC6_no_way_back", "the answer is counted where it ends", kP0,
+                  From(kP0) / Ip6{.src = "2001:dc0::9", .dst = kFar6, .hlim = 1} / Udp{}, ours});
+  const Bytes from_s = From(kP1) / Ip6{.src = "2001:db8:2::2", .dst = kClient6, .hlim = 1} / Udp{};
+  rows.push_back(
+      {"IC6_source_is_the_way_back", "RFC 4443 2.2", kP1, from_s,
+       Refused(R::kTtlExpired, kP1, Icmp6Error(To(kP1), "2001:db8:2::1", 3, 0, 0, from_s))});
   Ip6 unreadable{.src = kClient6, .dst = kFar6, .hlim = 1, .next = 58};
   rows.push_back(Silent("IC6_not_about_unreadable_icmp", "it could be an error",
                         From(kP0) / unreadable / Raw{{128, 0, 1}}));
+}
+
+// RFC 5095, RFC 8200 4.4. `pointer`: how far into the IPv6 packet the type field lies.
+void RoutingHeader0(std::vector<Row>& rows) {
+  const auto header = [](uint8_t segments_left) {
+    return Ext6{.kind = 43, .body = Join({0, segments_left, 0, 0, 0, 0}, AddressBytes(kFar6))};
+  };
+  const auto refused = [&](const char* name, const char* dst, const Packet& inner,
+                           uint32_t pointer) {
+    const Bytes frame = From(kP0) / Ip6{.src = kClient6, .dst = dst} / inner;
+    rows.push_back(
+        {name, "RFC 5095 3: 4/0 at the type", kP0, frame,
+         Refused(R::kIpv6RoutingHeader0, kP0, Icmp6Error(To(kP0), kOwn6, 4, 0, pointer, frame))});
+  };
+  refused("IC6_routing_header_0_to_us", kOwn6, header(1) / Udp{}, 42);
+  refused("IC6_routing_header_0_behind_options", kOwn6,
+          Ext6{.kind = 60, .body = Bytes(14)} / header(255) / Udp{}, 58);
+  refused("IC6_routing_header_0_to_another_port", "2001:db8:2::1", header(1) / Udp{}, 42);
+  refused("IC6_routing_header_0_to_a_vip", kVip66, header(1) / Tcp{}, 42);
+  rows.push_back(GoesUp("IC6_routing_header_0_at_its_end", "RFC 8200 4.4: ignored",
+                        From(kP0) / Ip6{.src = kClient6, .dst = kOwn6} / header(0) / Udp{},
+                        PuntReason::kLocal));
+  rows.push_back(
+      GoesUp("IC6_routing_header_2_to_us", "the kernel answers what it does not know",
+             From(kP0) / Ip6{.src = kClient6, .dst = kOwn6} /
+                 Ext6{.kind = 43, .body = Join({2, 1, 0, 0, 0, 0}, AddressBytes(kFar6))} / Udp{},
+             PuntReason::kLocal));
+  const Bytes about_error =
+      From(kP0) / Ip6{.src = kClient6, .dst = kOwn6} / header(1) / Icmp6(1) / Payload(48);
+  rows.push_back(Drops("IC6_routing_header_0_not_about_error", "RFC 4443 2.4 (e)", about_error,
+                       R::kIpv6RoutingHeader0));
 }
 
 }  // namespace
@@ -90,6 +160,7 @@ std::vector<Row> IcmpRows() {
   std::vector<Row> rows;
   Ipv4(rows);
   Ipv6(rows);
+  RoutingHeader0(rows);
   return rows;
 }
 

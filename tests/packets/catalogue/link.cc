@@ -27,6 +27,14 @@ void Arps(std::vector<Row>& rows) {
   rows.push_back(GoesUp("AR_gratuitous_request", "RFC 5227", broadcast / gratuitous, P::kArp));
   gratuitous.op = 2;
   rows.push_back(GoesUp("AR_gratuitous_reply", "RFC 5227", broadcast / gratuitous, P::kArp));
+  Arp probe = ask;
+  probe.spa = "0.0.0.0";
+  rows.push_back(GoesUp("AR_probe", "RFC 5227 2.1.1", broadcast / probe, P::kArp));
+  Arp another = ask;
+  another.tpa = "10.1.0.77";
+  rows.push_back(
+      GoesUp("AR_for_another_host", "the kernel keeps silent", broadcast / another, P::kArp));
+  rows.push_back(GoesUp("AR_reply_broadcast", "RFC 826", broadcast / reply, P::kArp));
   Arp conflict = ask;
   conflict.spa = "10.1.0.1";
   rows.push_back(GoesUp("AR_our_address_as_sender", "RFC 5227; the kernel's to see",
@@ -53,6 +61,18 @@ void Arps(std::vector<Row>& rows) {
   bad("AR_op_0", changed([](Arp& a) { a.op = 0; }));
   bad("AR_hwtype_6", changed([](Arp& a) { a.hardware = 6; }));
   bad("AR_protocol_ipv6", changed([](Arp& a) { a.protocol = 0x86dd; }));
+  bad("AR_hwlen_0", changed([](Arp& a) { a.hlen = 0; }));
+  bad("AR_plen_0", changed([](Arp& a) { a.plen = 0; }));
+  bad("AR_op_2_bytes_of_8", changed([](Arp& a) { a.op = 0x0201; }));
+  bad("AR_sender_is_zero", changed([](Arp& a) { a.sha = {}; }));
+  rows.push_back(Drops("AR_to_another_mac", "not for us",
+                       Eth{.dst = PortMac(kP1), .src = kClientMac} / ask, R::kNotForUs));
+  rows.push_back(Drops("AR_from_our_mac", "a loop",
+                       Eth{.dst = kBroadcastMac, .src = PortMac(kP0)} / ask, R::kBadSourceMac));
+  rows.push_back(
+      Drops("AR_reverse", "RFC 903: not ours",
+            Join(Eth{.dst = kBroadcastMac, .src = kClientMac, .type = 0x8035} / Raw{}, Bytes(46)),
+            R::kUnknownEtherType));
   bad("AR_sender_is_not_the_frames", changed([](Arp& a) { a.sha = GatewayMac(kP1); }));
 }
 
@@ -79,6 +99,20 @@ void NeighborDiscovery(std::vector<Row>& rows) {
      all / nd(kClient6, "ff02::1", 136, Join(AddressBytes(kClient6), slla)));
   up("ND_router_solicitation", "RFC 4861 6.1.1",
      Eth{.dst = {0x33, 0x33, 0, 0, 0, 2}, .src = kClientMac} / nd("fe80::9", "ff02::2", 133, slla));
+  up("ND_advertisement_unicast", "RFC 4861 7.2.4",
+     From(kP0) / nd(kClient6, "2001:db8:1::1", 136, Join(AddressBytes(kClient6), slla)));
+  up("ND_redirect", "RFC 4861 8.1: the kernel ignores it",
+     From(kP0) / nd("fe80::9", "2001:db8:1::1", 137, Join(target, target)));
+  up("ND_option_beyond_end", "the kernel ignores it",
+     group / nd(kClient6, "ff02::1:ff00:1", 135, Join(target, {1, 9, 2, 0, 0, 0, 0, 0x0c})));
+  up("ND_target_is_multicast", "the kernel ignores it",
+     group / nd(kClient6, "ff02::1:ff00:1", 135, AddressBytes("ff02::1")));
+  up("ND_hop_limit_254", "the kernel ignores it (RFC 4861 7.1.1)",
+     group / Ip6{.src = kClient6, .dst = "ff02::1:ff00:1", .hlim = 254} /
+         Icmp{.type = 135, .v6 = true} / Raw{target});
+  up("ND_bad_checksum", "the kernel ignores it",
+     group / Ip6{.src = kClient6, .dst = "ff02::1:ff00:1", .hlim = 255} /
+         Icmp{.type = 135, .checksum = 1, .v6 = true} / Raw{target});
   up("ND_router_advertisement", "never changes the FIB",
      all / nd("fe80::9", "ff02::1", 134, Bytes(8)));
   const Bytes solicitation = Eth{.dst = {0x33, 0x33, 0, 0, 0, 2}, .src = kClientMac} /
@@ -100,6 +134,15 @@ void Vlans(std::vector<Row>& rows) {
   const Packet full = Ip4{.src = kClient4, .dst = kFar4} / Payload(1480);
   rows.push_back({"VL_priority_tag_full_mtu", "1,518 bytes", kP0, eth / Vlan{.id = 0} / full,
                   Forwarded(kP1, Routed(eth / full, To(kP1)))});
+  rows.push_back(
+      {"VL_priority_tag_v6", "IEEE 802.1Q: as untagged", kP0,
+       eth / Vlan{.id = 0, .priority = 7} / Ip6{.src = kClient6, .dst = kFar6} / Udp{},
+       Forwarded(kP1, Routed(eth / Ip6{.src = kClient6, .dst = kFar6} / Udp{}, To(kP1)))});
+  rows.push_back(Drops("VL_id_4095", "IEEE 802.1Q: reserved", eth / Vlan{.id = 4095} / Transit(),
+                       R::kVlanUnknown));
+  rows.push_back(Drops("VL_priority_tag_beyond_mtu", "1,501 bytes behind the tag",
+                       eth / Vlan{.id = 0} / Ip4{.src = kClient4, .dst = kFar4} / Payload(1481),
+                       R::kRxTooBig));
   rows.push_back(Drops("VL_unknown_id", "no port takes it", eth / Vlan{.id = 100} / Transit(),
                        R::kVlanUnknown));
   rows.push_back(Drops("VL_two_tags", "IEEE 802.1ad",
@@ -139,6 +182,13 @@ void Frames(std::vector<Row>& rows) {
   rows.push_back(Drops("L2_source_is_a_group", "IEEE 802.3",
                        Eth{.dst = PortMac(kP0), .src = {0x03, 0, 0, 0, 0, 1}} / Transit(),
                        R::kBadSourceMac));
+  unknown("L2_type_ffff", Group(PortMac(kP0), 0xffff) / body);
+  unknown("L2_type_0600", Group(PortMac(kP0), 0x0600) / body);
+  unknown("L2_broadcast_of_unknown_type", Group(kBroadcastMac, 0xaaaa) / body);
+  unknown("L2_llc_cut", Group(PortMac(kP0), 1) / Raw{{0xfe}});
+  unknown("L2_snap", Group(PortMac(kP0), 40) / Raw{{0xaa, 0xaa, 3, 0, 0, 0, 8, 0}});
+  rows.push_back(Drops("L2_802_3_beyond_mtu", "an LLC frame obeys the MTU too",
+                       Group(kIsis, 1499) / Raw{Join({0xfe, 0xfe}, Bytes(1499))}, R::kRxTooBig));
   for (const size_t length : {1u, 13u}) {
     rows.push_back(Drops("L2_runt_" + std::to_string(length), "inside the Ethernet header",
                          Cut(From(kP0) / Transit(), length), R::kTruncated));

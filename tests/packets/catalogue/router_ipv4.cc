@@ -84,6 +84,18 @@ void Headers(std::vector<Row>& rows) {
   rows.push_back(Crosses("R4_l4_garbage", "a router needs no L4",
                          Changed([](Ip4& ip) { ip.proto = 6; }, Payload(2))));
   rows.push_back(Crosses("R4_no_payload", "RFC 791", Changed([](Ip4&) {}, Raw{})));
+  rows.push_back(Crosses("R4_udp_checksum_wrong", "a router does not read L4",
+                         Changed([](Ip4&) {}, Udp{.checksum = 0x1111} / Payload(9))));
+  rows.push_back(Crosses("R4_tcp_data_offset_0", "a router does not read L4",
+                         Changed([](Ip4&) {}, Tcp{.data_offset = 0})));
+  rows.push_back(Crosses("R4_unknown_option", "RFC 1812 5.2.4: ignored",
+                         Changed(
+                             [](Ip4& ip) {
+                               ip.options = {158, 4, 9, 9};
+                             },
+                             Udp{})));
+  rows.push_back(Crosses("R4_encapsulated", "transit is not opened",
+                         From(kP0) / ToFar() / ToFar("10.9.0.2") / Udp{}));
 }
 
 void Lengths(std::vector<Row>& rows) {
@@ -103,28 +115,32 @@ void Lengths(std::vector<Row>& rows) {
       From(kP3) / Ip4{.src = "10.4.0.2", .dst = "10.10.0.1"} / Udp{} / Payload(8972);
   rows.push_back({"R4_jumbo", "9,000 bytes in many segments", kP3, jumbo,
                   Forwarded(kP3, Routed(jumbo, To(kP3)))});
+  rows.push_back(Drops("R4_frame_beyond_mtu_by_1", "1,501 bytes of IP, to a wide link",
+                       From(kP1) / ToFar("10.10.0.1") / Payload(1481), R::kRxTooBig, kP1));
+  const Bytes options_and_trailer =
+      Join(From(kP0) / Ip4{.src = kClient4, .dst = kFar4, .options = {7, 7, 4, 0, 0, 0, 0}} / Udp{},
+           Bytes(20, 0xee));
+  rows.push_back(Crosses("R4_options_and_trailer", "RFC 791", options_and_trailer));
   rows.push_back(Drops("R4_jumbo_beyond_mtu", "port MTU 9,000",
                        From(kP3) / Ip4{.src = "10.4.0.2", .dst = "10.10.0.1"} / Payload(9182),
                        R::kRxTooBig, kP3));
   rows.push_back(Crosses("MT_fits_narrow_link", "1,280 bytes",
                          From(kP0) / ToFar("10.8.0.1") / Payload(1260), kP2));
-  for (const bool df : {true, false}) {
-    Ip4 ip = ToFar("10.8.0.1");
-    ip.df = df;
-    const Bytes big = From(kP0) / ip / Payload(1261);
-    rows.push_back(
-        {std::string("MT_too_big") + (df ? "_df" : ""),
-         "RFC 1191 4; not fragmented without DF either", kP0, big,
-         Refused(R::kMtuExceeded, kP0, Icmp4Error(To(kP0), "10.1.0.1", 3, 4, 1280, big))});
-  }
+  Ip4 whole = ToFar("10.8.0.1");
+  whole.df = true;
+  const Bytes big = From(kP0) / whole / Payload(1261);
+  rows.push_back({"MT_too_big_df", "RFC 1191 4", kP0, big,
+                  Refused(R::kMtuExceeded, kP0, Icmp4Error(To(kP0), "10.1.0.1", 3, 4, 1280, big))});
 }
 
 void Addresses(std::vector<Row>& rows) {
-  for (const char* dst : {"127.0.0.1", "0.0.0.0", "240.0.0.1", "0.1.2.3"}) {
+  for (const char* dst :
+       {"127.0.0.1", "127.255.255.255", "0.0.0.0", "240.0.0.1", "0.1.2.3", "255.255.255.254"}) {
     rows.push_back(Drops("R4_martian_to_" + std::to_string(rows.size()), "RFC 1812 5.3.7",
                          Plain(dst), R::kMartianDestination));
   }
-  for (const char* src : {"127.0.0.1", "0.0.0.0", "224.0.0.1", "240.0.0.1", "255.255.255.255"}) {
+  for (const char* src : {"127.0.0.1", "0.0.0.0", "0.1.2.3", "127.1.2.3", "224.0.0.1",
+                          "239.255.255.255", "240.0.0.1", "255.255.255.255"}) {
     const Bytes frame = From(kP0) / Ip4{.src = src, .dst = kFar4} / Udp{};
     rows.push_back(Drops("R4_martian_from_" + std::to_string(rows.size()), "RFC 1812 5.3.7", frame,
                          R::kMartianSource));
@@ -140,6 +156,14 @@ void Addresses(std::vector<Row>& rows) {
                        broadcast / ToFar() / Udp{}, R::kL2BroadcastUnicastIp));
   rows.push_back(Drops("R4_unicast_in_multicast_frame", "RFC 1812 5.3.4", group / ToFar() / Udp{},
                        R::kL2BroadcastUnicastIp));
+  rows.push_back(Drops("R4_multicast_of_the_link", "RFC 1812 5.2.1.3: 224.0.0.0/24 stays",
+                       Eth{.dst = {0x01, 0, 0x5e, 0, 0, 77}, .src = kClientMac} /
+                           Ip4{.src = kClient4, .dst = "224.0.0.77", .ttl = 1} / Udp{},
+                       R::kMulticast));
+  rows.push_back(Drops("R4_echo_to_all_hosts", "RFC 1122 3.2.2.6: silently discarded",
+                       group / ToFar("224.0.0.1") / Icmp{}, R::kMulticast));
+  rows.push_back(Drops("R4_echo_to_directed_broadcast", "RFC 2644: nobody is amplified",
+                       Plain("10.1.0.255"), R::kIpBroadcast));
   rows.push_back(Drops("R4_unwanted_multicast", "no multicast routing",
                        group / ToFar("239.1.1.1") / Udp{}, R::kMulticast));
 }

@@ -33,6 +33,13 @@ void Headers(std::vector<Row>& rows) {
   const auto as_is = [](Ip6&) {};
   row("R6_forwarded", "RFC 8200 3", data, as_is);
   row("R6_hop_limit_2", "RFC 8200 3", data, [](Ip6& ip) { ip.hlim = 2; });
+  row("R6_hop_limit_255", "RFC 8200 3", data, [](Ip6& ip) { ip.hlim = 255; });
+  row("R6_ecn_ce", "RFC 3168", data, [](Ip6& ip) { ip.traffic_class = 3; });
+  row("R6_l4_garbage", "a router needs no L4", Payload(2), [](Ip6& ip) { ip.next = 6; });
+  row("R6_udp_checksum_0", "a router does not read L4", Udp{.checksum = 0} / Payload(9), as_is);
+  row("R6_encapsulated", "transit is not opened", Ip4{.src = kClient4, .dst = kFar4} / Udp{},
+      as_is);
+  row("R6_no_payload", "RFC 8200 3", Raw{}, [](Ip6& ip) { ip.next = 59; });
   row("R6_class_and_flow", "RFC 8200 3", data,
       [](Ip6& ip) { ip.traffic_class = 0xb9, ip.flow = 0xabcde; });
   row("R6_unknown_next_header", "RFC 8200 4", Payload(20), [](Ip6& ip) { ip.next = 253; });
@@ -46,6 +53,7 @@ void Headers(std::vector<Row>& rows) {
   drop("R6_payload_40_too_large", "the header must not be counted twice", R::kIpv6BadLength,
        [](Ip6& ip) { ip.plen = 72 + 40; });
   drop("R6_payload_1_too_large", "RFC 8200 3", R::kIpv6BadLength, [](Ip6& ip) { ip.plen = 73; });
+  drop("R6_version_0", "RFC 8200 3", R::kIpv6BadVersion, [](Ip6& ip) { ip.version = 0; });
   drop("R6_payload_65535", "RFC 8200 3", R::kIpv6BadLength, [](Ip6& ip) { ip.plen = 65535; });
 }
 
@@ -71,11 +79,23 @@ void Extensions(std::vector<Row>& rows) {
   row("R6_fragment_then_extension", "RFC 8200 4.5", Frag6{.more = true} / Ext6{.kind = 60} / Udp{});
   row("R6_later_fragment_of_extension", "what follows is data",
       Frag6{.offset = 9, .next = 60} / Raw{{17, 255, 1, 2, 3, 4, 5, 6}});
+  row("R6_fragment_of_greatest_offset", "RFC 8200 4.5: its length is the destination's to judge",
+      Frag6{.offset = 8191, .next = 17} / Payload(64));
+  row("R6_hop_by_hop_not_first", "RFC 8200 4.1: the destination's to refuse",
+      Ext6{.kind = 60} / Ext6{.kind = 0} / Udp{});
+  row("R6_hop_by_hop_option_length_lies", "the destination's to refuse",
+      Ext6{.kind = 0, .body = {1, 200, 0, 0, 0, 0}} / Udp{});
+  row("R6_two_fragment_headers", "a nested fragment",
+      Frag6{.more = true} / Frag6{.offset = 3, .next = 17} / Payload(24));
   row("R6_ends_with_extension", "RFC 8200 4", Ext6{.kind = 60, .next = 59});
   for (const unsigned n : {1u, 7u, 8u, 9u, 100u}) {
     rows.push_back(Crosses("R6_chain_of_" + std::to_string(n), "bounded walk; passes", Chain(n)));
   }
   drop("R6_hop_by_hop_beyond_packet", "length lies", Ext6{.kind = 0, .length = 255} / Udp{});
+  rows.push_back(Drops("R6_jumbogram", "RFC 2675: no link of ours carries one",
+                       From(kP0) / Ip6{.src = kClient6, .dst = kFar6, .plen = 0} /
+                           Ext6{.kind = 0, .body = {0xc2, 4, 0, 1, 0, 0}} / Udp{},
+                       R::kIpv6BadExtension));
   drop("R6_destination_by_8_beyond", "length lies", Ext6{.kind = 60, .length = 2} / Udp{});
   Ip6 cut = ToFar();
   for (const uint8_t kind : std::initializer_list<uint8_t>{0, 43, 44, 51, 60}) {
@@ -86,16 +106,25 @@ void Extensions(std::vector<Row>& rows) {
 }
 
 void Addresses(std::vector<Row>& rows) {
-  for (const char* dst : {"::1", "::"}) {
+  for (const char* dst : {"::1", "::", "::ffff:10.9.0.1"}) {
     rows.push_back(Drops("R6_martian_to_" + std::to_string(rows.size()), "RFC 4291 2.5", Plain(dst),
                          R::kMartianDestination));
   }
-  for (const char* src : {"::1", "::", "ff02::5"}) {
+  for (const char* src : {"::1", "::", "ff02::5", "ff0e::5", "::ffff:10.1.0.2"}) {
     rows.push_back(Drops("R6_martian_from_" + std::to_string(rows.size()), "RFC 4291 2.5, 2.7",
                          From(kP0) / Ip6{.src = src, .dst = kFar6} / Udp{}, R::kMartianSource));
   }
   rows.push_back(
       Drops("R6_unwanted_multicast", "no multicast routing", Plain("ff0e::1234"), R::kMulticast));
+  for (const char* dst : {"ff01::1", "ff02::77", "ff05::1", "ff0e::1"}) {
+    rows.push_back(Drops("R6_multicast_" + std::to_string(rows.size()), "no multicast routing",
+                         Plain(dst), R::kMulticast));
+  }
+  rows.push_back(Drops("R6_echo_to_a_wide_group", "only groups of the link are ours",
+                       From(kP0) / ToFar("ff0e::1") / Icmp{.type = 128, .v6 = true},
+                       R::kMulticast));
+  rows.push_back(Crosses("R6_unique_local", "RFC 4193: a site's business",
+                         From(kP0) / Ip6{.src = "fd00::9", .dst = kFar6} / Udp{}));
   const Eth group{.dst = {0x33, 0x33, 0, 0, 0, 1}, .src = kClientMac};
   rows.push_back(Drops("R6_unicast_in_multicast_frame", "RFC 1812 5.3.4 in spirit",
                        group / ToFar() / Udp{}, R::kL2BroadcastUnicastIp));

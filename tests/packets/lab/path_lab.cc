@@ -22,6 +22,15 @@ rte_ring* MakeRing(const std::string& name, unsigned size) {
 
 PortIndex Index(unsigned port) { return PortIndex(static_cast<uint8_t>(port)); }
 
+router::IcmpErrorConfig Unlimited(const router::IcmpSourceConfig& source) {
+  constexpr uint32_t kMany = 1'000'000;
+  return {.rate = kMany,
+          .burst = kMany,
+          .type_rate = {kMany, kMany, kMany},
+          .per_source = {.rate = kMany, .burst = kMany},
+          .source = source};
+}
+
 uint64_t SumOf(const std::array<uint64_t, kDropReasonCount>& drops) {
   uint64_t sum = 0;
   for (const uint64_t n : drops) sum += n;
@@ -60,10 +69,8 @@ PathLab::PathLab(const LabOptions& options) : options_(options) {
   for (uint32_t& rate : dataplane.punt_rate) {
     if (rate == 0) rate = 1'000'000;
   }
-  if (dataplane.icmp_error_rate == DataplaneOptions{}.icmp_error_rate) {
-    dataplane.icmp_error_rate = 1'000'000;
-    dataplane.icmp_error_burst = 1'000'000;
-  }
+  router::IcmpErrorConfig& icmp = dataplane.icmp_errors;
+  if (icmp == router::IcmpErrorConfig{.source = icmp.source}) icmp = Unlimited(icmp.source);
   auto created = Dataplane::Create(dataplane);
   if (!created.ok()) {
     ADD_FAILURE() << created.status().message();
@@ -135,14 +142,21 @@ void PathLab::PublishPorts() {
     entry.mac = MacAddress{PortMac(p)};
     entry.ipv4 = Ipv4Address::Parse("10." + n + ".0.1");
     entry.ipv6 = Ipv6Address::Parse("2001:db8:" + n + "::1");
+    SetPortFeatures(features_[p], entry);
     rib_->SetPort(Index(p), {.mac = entry.mac, .mtu = entry.mtu, .up = entry.up});
   }
+  table->Seal();
   dataplane_->port_table().Publish(std::move(table), dataplane_->qsbr());
 }
 
 void PathLab::SetPort(unsigned port, uint16_t mtu, bool up) {
   mtu_[port] = mtu;
   up_[port] = up;
+  PublishPorts();
+}
+
+void PathLab::SetFeatures(unsigned port, const PortFeatures& features) {
+  features_[port] = features;
   PublishPorts();
 }
 

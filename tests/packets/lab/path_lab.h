@@ -14,6 +14,7 @@
 #include "lb/control/service_manager.h"
 #include "tests/packets/lab/topology.h"
 #include "tools/flyoverd/dataplane/dataplane.h"
+#include "tools/flyoverd/dataplane/port_features.h"
 
 namespace flyover::test {
 
@@ -74,6 +75,7 @@ class PathLab {
   MbufFactory& factory() { return *factory_; }
   // Changes one entry of the port table and tells the RIB, as the daemon does.
   void SetPort(unsigned port, uint16_t mtu, bool up);
+  void SetFeatures(unsigned port, const PortFeatures& features);
   uint64_t DropCount(DropReason reason);
   HeldCounts Held();
   rte_ring* rx_ring(unsigned port, unsigned queue = 0) { return rx_rings_[port][queue]; }
@@ -93,6 +95,7 @@ class PathLab {
   std::unique_ptr<MbufFactory> factory_;
   std::array<std::vector<rte_ring*>, kPorts> rx_rings_, tx_rings_;
   std::array<uint16_t, kPorts> mtu_ = kMtus;
+  std::array<PortFeatures, kPorts> features_;
   std::array<bool, kPorts> up_ = {true, true, true, true};
   Ledger exception_;  // of the exception thread that this lab plays
   // What the wire itself saw, counted apart from the ledger.

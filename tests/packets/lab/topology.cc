@@ -82,6 +82,8 @@ void AddRoutes(Rib& rib) {
     Neighbor(rib, p, "2001:db8:" + n + "::2", GatewayMac(p));
   }
   Simple(rib, "fe80::1/128", NexthopAction::kLocal);
+  Simple(rib, std::string(kVipOnLink4) + "/32", NexthopAction::kLocal);
+  Simple(rib, std::string(kVipOnLink6) + "/128", NexthopAction::kLocal);
   Neighbor(rib, kP0, kClient4, kClientMac);
   Neighbor(rib, kP0, kClient6, kClientMac);
   for (unsigned n = 11; n <= 14; ++n) {
@@ -140,6 +142,8 @@ lb::LbConfig BalancerConfig() {
       Service("ipip64", kVip64, Protocol::kTcp, 80, ForwardMode::kIpip, false),
       Service("empty", kVipEmpty, Protocol::kTcp, 80, ForwardMode::kIpip, false),
       Service("stray", kVipStray, Protocol::kTcp, 80, ForwardMode::kL2dsr, false),
+      Service("on-link4", kVipOnLink4, Protocol::kTcp, 80, ForwardMode::kIpip, false),
+      Service("on-link6", kVipOnLink6, Protocol::kTcp, 80, ForwardMode::kIpip, true),
   };
   for (lb::BackendConfig& backend : config.services[8].backends) backend.weight = 0;
   config.services[9].backends.resize(1);

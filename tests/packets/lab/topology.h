@@ -57,6 +57,9 @@ inline constexpr char kVip44[] = "192.0.2.2";
 inline constexpr char kVip46[] = "192.0.2.3";
 inline constexpr char kVipEmpty[] = "192.0.2.9";  // all weights 0
 inline constexpr char kVipStray[] = "192.0.2.8";  // L2-DSR, its backend is behind a gateway
+// Inside p0's subnet, so that the kernel has them too and answers ARP and ND for them.
+inline constexpr char kVipOnLink4[] = "10.1.0.100";
+inline constexpr char kVipOnLink6[] = "2001:db8:1::100";
 inline constexpr char kVipDsr6[] = "2001:db8:100::1";
 inline constexpr char kVip66[] = "2001:db8:100::2";
 inline constexpr char kVip64[] = "2001:db8:100::3";

@@ -1,20 +1,49 @@
 // `flyover check`, the part behind a valid document: what this machine would do with it.
 #pragma once
 
-#include <ostream>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "common/dpdk/pci_device.h"
 #include "tools/flyoverd/document/document.h"
 
 namespace flyover {
 
-// Prints, for every port, what carries it (for PCI devices: kernel driver, IOMMU group, NUMA node
-// and the command that gives it to DPDK), and the memory that the document asks for. False when the
-// data plane could not start, or when a port is the NIC of the caller's own ssh session and
-// `allow_ssh` is not set. Touches nothing.
-bool CheckMachine(const Document& document, bool allow_ssh, std::ostream& out);
+struct MachineView {
+  bool allow_ssh = false;      // the caller may lose the NIC of the own session
+  std::string ssh_connection;  // see SshConnection; empty: the caller is not on ssh
+  std::filesystem::path sys = "/sys";
+};
 
-// The interface that carries the address, or "" (exposed for its test).
-std::string InterfaceOfAddress(const std::string& address);
+struct PortCheck {
+  std::string name;
+  std::string device;
+  bool is_pci = false;
+  std::optional<PciDevice> pci;       // what sysfs says; nullopt: not there
+  std::vector<std::string> commands;  // that give the device to DPDK; empty: it is ready
+  std::string give_back;              // the command that undoes them; may be empty
+  std::string error;                  // why the port could not start; empty: it could
+  std::string warning;
+};
+
+struct MachineReport {
+  std::vector<unsigned> lcore_cpus;
+  std::string lcores_error;
+  std::vector<PortCheck> ports;
+  uint64_t packet_mib = 0;
+  uint64_t connection_mib = 0;
+
+  // The data plane could start once the commands were given, and the caller keeps the own session.
+  bool ok() const;
+};
+
+// Touches nothing.
+MachineReport CheckMachine(const Document& document, const MachineView& machine);
+
+// For people: a line for the lcores, each port and the memory, commands indented below.
+std::string ToText(const MachineReport& report);
 
 }  // namespace flyover

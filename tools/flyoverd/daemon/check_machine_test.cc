@@ -1,54 +1,227 @@
 #include "tools/flyoverd/daemon/check_machine.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
+#include <unistd.h>
 
-#include <sstream>
+#include <fstream>
+
+#include "common/dpdk/pci_device.h"
+#include "tools/flyoverd/daemon/ssh_session.h"
 
 namespace flyover {
 namespace {
 
-TEST(CheckMachine, FindsTheInterfaceOfAnAddress) {
+namespace fs = std::filesystem;
+
+// A sysfs and a procfs of the test's own.
+class CheckMachineTest : public ::testing::Test {
+ protected:
+  CheckMachineTest() {
+    fs::remove_all(root_);
+    fs::create_directories(root_ / "sys/bus/pci/devices");
+    fs::create_directories(root_ / "sys/class/net");
+  }
+  ~CheckMachineTest() override { fs::remove_all(root_); }
+
+  struct Pci {
+    std::string driver = {};
+    std::string iommu_group = {};
+    std::string numa_node = "-1";
+  };
+  void AddPci(const std::string& address, const Pci& pci) {
+    const fs::path device = DeviceDirectory(address);
+    fs::create_directories(device);
+    fs::create_symlink(device, root_ / "sys/bus/pci/devices" / address);
+    if (!pci.driver.empty()) {
+      fs::create_symlink("../../../bus/pci/drivers/" + pci.driver, device / "driver");
+    }
+    if (!pci.iommu_group.empty()) {
+      fs::create_symlink("../../../kernel/iommu_groups/" + pci.iommu_group, device / "iommu_group");
+    }
+    std::ofstream(device / "numa_node") << pci.numa_node << "\n";
+  }
+  // `below`: a PCI device's directory, or a part of it (virtio0).
+  void AddInterface(const std::string& name, const fs::path& below) {
+    const fs::path interface = below / "net" / name;
+    fs::create_directories(interface);
+    fs::create_symlink(below, interface / "device");
+    fs::create_symlink(interface, root_ / "sys/class/net" / name);
+  }
+  void AddUpper(const std::string& name, const std::string& lower) {
+    const fs::path interface = root_ / "sys/class/net" / name;
+    fs::create_directories(interface);
+    fs::create_symlink("../" + lower, interface / ("lower_" + lower));
+  }
+  fs::path DeviceDirectory(const std::string& address) const {
+    return root_ / "sys/devices/pci0000:00" / address;
+  }
+  void AddProcess(pid_t pid, pid_t parent, const std::string& environment) {
+    const fs::path process = root_ / "proc" / std::to_string(pid);
+    fs::create_directories(process);
+    std::ofstream(process / "status") << "Name:\tx\nPPid:\t" << parent << "\nTracerPid:\t0\n";
+    std::ofstream(process / "environ") << environment;
+  }
+
+  // What `flyover check` says of one port on the device, and whether it is content.
+  std::pair<bool, std::string> Check(const std::string& device, MachineView view = {}) const {
+    Document document;
+    document.ports.resize(1);
+    document.ports[0].name = "wan";
+    document.ports[0].device = device;
+    view.sys = root_ / "sys";
+    const MachineReport report = CheckMachine(document, view);
+    return {report.ok(), ToText(report)};
+  }
+
+  const fs::path root_ =
+      fs::path(::testing::TempDir()) / ("check_machine." + std::to_string(getpid()));
+};
+
+// A session whose server address is on lo: here lo is a NIC, or above one.
+const MachineView kOnSsh = {
+    .allow_ssh = false, .ssh_connection = "192.0.2.1 50000 127.0.0.1 22", .sys = {}};
+
+#define EXPECT_SAYS(text, words) EXPECT_NE((text).find(words), std::string::npos) << (text)
+#define EXPECT_SILENT(text, words) EXPECT_EQ((text).find(words), std::string::npos) << (text)
+
+TEST_F(CheckMachineTest, NamesDriverGroupNodeAndTheCommandThatBinds) {
+  AddPci("0000:3b:00.0", {.driver = "ixgbe", .iommu_group = "17", .numa_node = "1"});
+  AddInterface("enp59s0", DeviceDirectory("0000:3b:00.0"));
+  const auto [ok, text] = Check("0000:3b:00.0");
+  EXPECT_TRUE(ok) << text;
+  EXPECT_SAYS(text,
+              "port wan: PCI 0000:3b:00.0, kernel driver ixgbe, IOMMU group 17, NUMA node 1, "
+              "interface enp59s0\n");
+  EXPECT_SAYS(text, "dpdk-devbind.py --bind=vfio-pci 0000:3b:00.0\n");
+  EXPECT_SAYS(text, "dpdk-devbind.py --bind=ixgbe 0000:3b:00.0\n");
+  EXPECT_SILENT(text, "noiommu");
+}
+
+TEST_F(CheckMachineTest, FindsADeviceByItsShortNameAndInUpperCase) {
+  AddPci("0000:3b:00.0", {.driver = "ixgbe", .iommu_group = "17"});
+  EXPECT_TRUE(Check("3b:00.0").first);
+  EXPECT_TRUE(Check("0000:3B:00.0,tx_db_nc=1").first);
+}
+
+TEST_F(CheckMachineTest, SaysWhatAMachineWithoutIommuNeeds) {
+  AddPci("0000:00:04.0", {.driver = "e1000"});
+  const auto [ok, text] = Check("0000:00:04.0");
+  EXPECT_TRUE(ok);
+  EXPECT_SAYS(text, "kernel driver e1000, IOMMU group none, NUMA node unknown\n");
+  EXPECT_SAYS(text, "enable_unsafe_noiommu_mode");
+}
+
+TEST_F(CheckMachineTest, NothingIsToBeBoundTwice) {
+  AddPci("0000:3b:00.0", {.driver = "vfio-pci", .iommu_group = "17"});
+  AddPci("0000:3b:00.1", {.driver = "mlx5_core", .iommu_group = "18"});
+  AddPci("0000:3b:00.2", {.driver = "", .iommu_group = "19"});
+  EXPECT_SAYS(Check("0000:3b:00.0").second, "ready for DPDK");
+  EXPECT_SILENT(Check("0000:3b:00.0").second, "devbind");
+  EXPECT_SAYS(Check("0000:3b:00.1").second, "mlx5_core serves both");
+  EXPECT_SILENT(Check("0000:3b:00.1").second, "devbind");
+  EXPECT_SAYS(Check("0000:3b:00.2").second, "kernel driver none");
+  EXPECT_SILENT(Check("0000:3b:00.2").second, "give it back");
+}
+
+TEST_F(CheckMachineTest, RefusesTheNicOfTheCallersSshSession) {
+  AddPci("0000:3b:00.0", {.driver = "ixgbe", .iommu_group = "17"});
+  AddPci("0000:3b:00.1", {.driver = "ixgbe", .iommu_group = "18"});
+  AddInterface("lo", DeviceDirectory("0000:3b:00.0"));
+  const auto [ok, text] = Check("0000:3b:00.0", kOnSsh);
+  EXPECT_FALSE(ok);
+  EXPECT_SAYS(text, "refused: your ssh session comes in by this device");
+  EXPECT_SAYS(text, "--allow-ssh-nic");
+  EXPECT_FALSE(Check("3B:00.0", kOnSsh).first) << "by any of its names";
+  EXPECT_TRUE(Check("0000:3b:00.1", kOnSsh).first) << "the other one may go";
+  EXPECT_TRUE(Check("0000:3b:00.0").first) << "no session, nothing to lose";
+  MachineView told = kOnSsh;
+  told.allow_ssh = true;
+  EXPECT_TRUE(Check("0000:3b:00.0", told).first);
+  EXPECT_SAYS(Check("0000:3b:00.0", told).second, "warning: your ssh session");
+}
+
+TEST_F(CheckMachineTest, SeesTheNicBelowVirtioAndBelowABond) {
+  AddPci("0000:00:03.0", {.driver = "virtio-pci"});
+  AddInterface("lo", DeviceDirectory("0000:00:03.0") / "virtio0");
+  EXPECT_FALSE(Check("0000:00:03.0", kOnSsh).first);
+  EXPECT_SAYS(Check("0000:00:03.0").second, "interface lo");
+
+  fs::remove(root_ / "sys/class/net/lo");
+  AddPci("0000:3b:00.0", {.driver = "ixgbe"});
+  AddPci("0000:3b:00.1", {.driver = "ixgbe"});
+  AddInterface("enp59s0f0", DeviceDirectory("0000:3b:00.0"));
+  AddInterface("enp59s0f1", DeviceDirectory("0000:3b:00.1"));
+  AddUpper("bond0", "enp59s0f0");
+  AddUpper("bond0", "enp59s0f1");
+  AddUpper("lo", "bond0");
+  EXPECT_FALSE(Check("0000:3b:00.0", kOnSsh).first);
+  EXPECT_FALSE(Check("0000:3b:00.1", kOnSsh).first);
+  EXPECT_TRUE(Check("0000:00:03.0", kOnSsh).first);
+}
+
+TEST_F(CheckMachineTest, InterfacesThatStandOnThemselvesEnd) {
+  AddUpper("lo", "lo");
+  EXPECT_TRUE(PciDevicesBelow(root_ / "sys", "lo").empty());
+  EXPECT_TRUE(PciDevicesBelow(root_ / "sys", "no-such").empty());
+  EXPECT_TRUE(PciDevicesBelow(root_ / "sys", "").empty());
+}
+
+TEST_F(CheckMachineTest, FindsTheSessionAboveSudo) {
+  const std::string connection = "192.0.2.1 50000 198.51.100.2 22";
+  AddProcess(100, 90, std::string("HOME=/root\0PATH=/bin\0", 21));
+  AddProcess(90, 80, "");
+  AddProcess(80, 1, std::string("A=b\0", 4) + "SSH_CONNECTION=" + connection + '\0');
+  AddProcess(1, 0, "");
+  EXPECT_EQ(SshConnection(root_ / "proc", 100), connection);
+  EXPECT_EQ(SshConnection(root_ / "proc", 80), connection);
+  EXPECT_EQ(SshConnection(root_ / "proc", 1), "");
+  EXPECT_EQ(SshConnection(root_ / "proc", 4711), "");
+}
+
+TEST_F(CheckMachineTest, ADeviceOfTheKernelIsNotFree) {
+  AddPci("0000:3b:00.0", {.driver = "ixgbe", .iommu_group = "17"});
+  AddInterface("enp59s0", DeviceDirectory("0000:3b:00.0"));
+  AddPci("0000:3b:00.1", {.driver = "vfio-pci", .iommu_group = "18"});
+  AddPci("0000:3b:00.2", {.driver = "mlx5_core", .iommu_group = "19"});
+  AddPci("0000:3b:00.3", {});
+  const auto why = [&](const char* name) { return PciIsFree(root_ / "sys", name).message(); };
+  EXPECT_EQ(why("3b:00.0"),
+            "PCI device 0000:3b:00.0 belongs to the kernel driver 'ixgbe' (interface enp59s0); to "
+            "give it to DPDK: dpdk-devbind.py --bind=vfio-pci 0000:3b:00.0");
+  EXPECT_TRUE(PciIsFree(root_ / "sys", "0000:3b:00.1").ok());
+  EXPECT_TRUE(PciIsFree(root_ / "sys", "0000:3b:00.2").ok());
+  EXPECT_EQ(why("0000:3b:00.3"),
+            "PCI device 0000:3b:00.3 has no driver; to give it to DPDK: dpdk-devbind.py "
+            "--bind=vfio-pci 0000:3b:00.3");
+  EXPECT_EQ(PciIsFree(root_ / "sys", "0000:3b:00.7").code(), StatusCode::kNotFound);
+}
+
+TEST(SshSession, FindsTheInterfaceOfAnAddress) {
   EXPECT_EQ(InterfaceOfAddress("127.0.0.1"), "lo");
   EXPECT_EQ(InterfaceOfAddress("192.0.2.77"), "");
   EXPECT_EQ(InterfaceOfAddress("not an address"), "");
   EXPECT_EQ(InterfaceOfAddress(""), "");
+  EXPECT_EQ(SshInterface("fe80::9 50000 fe80::1%eth7 22"), "eth7");
+  EXPECT_EQ(SshInterface("garbage"), "");
+  EXPECT_EQ(SshInterface(""), "");
 }
 
-TEST(CheckMachine, NamesVirtualDevicesAndMissingOnes) {
-  Document document;
-  document.ports.resize(2);
-  document.ports[0].name = "p0";
-  document.ports[0].device = "net_af_packet0,iface=veth1";
-  document.ports[1].name = "p1";
-  document.ports[1].device = "ffff:ff:1f.7";
-  std::ostringstream out;
-  EXPECT_FALSE(CheckMachine(document, false, out));
-  EXPECT_NE(out.str().find("port p0: virtual device net_af_packet0,iface=veth1"), std::string::npos)
-      << out.str();
-  EXPECT_NE(out.str().find("port p1: no such PCI device"), std::string::npos) << out.str();
-  document.ports.pop_back();
-  std::ostringstream good;
-  EXPECT_TRUE(CheckMachine(document, false, good)) << good.str();
-  EXPECT_NE(good.str().find("memory: "), std::string::npos);
+TEST_F(CheckMachineTest, NamesVirtualDevicesAndMissingOnes) {
+  const auto [ok, text] = Check("net_af_packet0,iface=veth1");
+  EXPECT_TRUE(ok);
+  EXPECT_SAYS(text, "port wan: virtual device net_af_packet0,iface=veth1\n");
+  EXPECT_SAYS(text, "memory: ");
+  const auto [missing, why] = Check("ffff:ff:1f.7");
+  EXPECT_FALSE(missing);
+  EXPECT_SAYS(why, "port wan: no such PCI device on this machine; accepted: ");
 }
 
-TEST(CheckMachine, RefusesCpusThatAreNotThere) {
+TEST_F(CheckMachineTest, RefusesCpusThatAreNotThere) {
   Document document;
   document.dataplane.lcore_cpus = {4095};
-  std::ostringstream out;
-  EXPECT_FALSE(CheckMachine(document, false, out));
-  EXPECT_NE(out.str().find("CPU 4095"), std::string::npos) << out.str();
-}
-
-TEST(CheckMachine, ASessionWithoutSshHasNoNicToLose) {
-  unsetenv("SSH_CONNECTION");
-  std::ostringstream out;
-  EXPECT_TRUE(CheckMachine(Document{}, false, out));
-  setenv("SSH_CONNECTION", "garbage", 1);
-  EXPECT_TRUE(CheckMachine(Document{}, false, out));
-  setenv("SSH_CONNECTION", "192.0.2.1 50000 127.0.0.1 22", 1);
-  EXPECT_TRUE(CheckMachine(Document{}, false, out)) << "lo is no PCI device";
+  const MachineReport report = CheckMachine(document, {});
+  EXPECT_FALSE(report.ok());
+  EXPECT_SAYS(ToText(report), "lcores: CPU 4095 is not there");
 }
 
 }  // namespace

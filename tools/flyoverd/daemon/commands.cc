@@ -98,6 +98,19 @@ void Daemon::RegisterShow() {
   show("show.routes", [this](const json& args) {
     return ShowRoutes(kernel_->rib(), dataplane_->tables(), PortNames(), LimitArgument(args, 0));
   });
+  control_->Register("show.sync", [this](const json& args, const ControlReply& reply) {
+    const auto now = std::chrono::steady_clock::now();
+    const auto wanted = args.find("diff");
+    std::vector<router::RouteDifference> differences;
+    const bool compare = wanted != args.end() && wanted->is_boolean() && wanted->get<bool>();
+    if (compare) {
+      auto diff = kernel_->sync().Diff(now);
+      if (!diff.ok()) return reply.Fail(diff.status());
+      differences = *std::move(diff);
+    }
+    reply.Ok(ShowSync(kernel_->sync().counters(now), kernel_->rib(), dataplane_->tables(),
+                      PortNames(), compare ? &differences : nullptr));
+  });
   show("show.neighbors",
        [this](const json&) { return ShowNeighbors(kernel_->rib(), PortNames()); });
   show("show.services", [this](const json&) { return ShowServices(balancer_->manager()); });

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/dpdk/eal.h"
+#include "common/dpdk/pci_device.h"
 #include "common/log/log.h"
 #include "common/namespace/namespace.h"
 
@@ -104,7 +105,11 @@ std::optional<StartError> Daemon::StartDataplane() {
   eal.memory_mib =
       kFixedMemoryMib + static_cast<uint32_t>(uint64_t{config.mbufs} * kBytesPerMbuf >> 20);
   for (const PortConfig& port : document_.ports) {
-    if (IsPciDevice(port.device)) eal.pci_devices.push_back(port.device);
+    if (!IsPciDevice(port.device)) continue;
+    // EAL would only say that it found no device, or take one from under the kernel.
+    const Status free = PciIsFree("/sys", port.device.substr(0, port.device.find(',')));
+    if (!free.ok()) return StartError{port.mark, "ports." + port.name + ".device", free.message()};
+    eal.pci_devices.push_back(port.device);
   }
   auto report = StartEal(eal);
   if (!report.ok()) {
@@ -124,8 +129,7 @@ std::optional<StartError> Daemon::StartDataplane() {
   options.ecmp_seed = EcmpSeed(document_);
   options.ecmp_symmetric = document_.router.ecmp.symmetric;
   options.ecmp_flow_label = document_.router.ecmp.ipv6_flow_label;
-  options.icmp_error_rate = document_.router.icmp_errors.rate;
-  options.icmp_error_burst = document_.router.icmp_errors.burst;
+  options.icmp_errors = document_.router.icmp_errors;
   options.connections = document_.lb.connections.capacity;
   auto dataplane = Dataplane::Create(options);
   if (!dataplane.ok()) {

@@ -79,6 +79,7 @@ std::vector<ConfigError> ChangesThatNeedRestart(const Document& running, const D
   for (size_t p = 0; p < next.ports.size(); ++p) {
     PortConfig same = next.ports[p];
     same.addresses = running.ports[p].addresses;
+    same.features = running.ports[p].features;
     fixed(same == running.ports[p], next.ports[p].mark, "ports." + next.ports[p].name);
   }
   return errors;
@@ -89,6 +90,9 @@ std::vector<std::string> DescribeChanges(const Document& running, const Document
   for (size_t p = 0; p < next.ports.size() && p < running.ports.size(); ++p) {
     if (running.ports[p].addresses != next.ports[p].addresses) {
       changes.push_back("ports." + next.ports[p].name + ".addresses: changed");
+    }
+    if (!(running.ports[p].features == next.ports[p].features)) {
+      changes.push_back("ports." + next.ports[p].name + ": what it does to packets changed");
     }
   }
   if (running.router.routes != next.router.routes) {

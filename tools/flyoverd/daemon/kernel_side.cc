@@ -7,6 +7,7 @@
 
 #include "common/log/log.h"
 #include "common/tap/tap_holder_client.h"
+#include "tools/flyoverd/dataplane/port_features.h"
 
 namespace flyover {
 namespace {
@@ -255,6 +256,7 @@ void KernelSide::PublishPorts() {
     entry.up = state.up();
     entry.mtu = state.mtu;
     entry.mac = state.mac;
+    SetPortFeatures(state.features, entry);
     for (const router::OwnAddress& own : sync_->addresses().ports[p].own) {
       if (!own.primary || own.vip) continue;
       const IpAddress& address = own.address.address;
@@ -265,23 +267,36 @@ void KernelSide::PublishPorts() {
     rib_->SetPort(PortIndex(static_cast<uint8_t>(p)),
                   {.mac = state.mac, .mtu = state.mtu, .up = entry.up});
   }
+  table->Seal();
   dataplane_.port_table().Publish(std::move(table), dataplane_.qsbr());
 }
 
-// Directed broadcasts are in the kernel's local table, which is not mirrored.
+// Directed broadcasts are in the kernel's local table, which is not mirrored. Where the document
+// allows them, such an address is a neighbour with the MAC address of all hosts.
 void KernelSide::FollowBroadcasts() {
-  std::set<Ipv4Address> wanted;
-  for (const router::PortAddresses& port : sync_->addresses().ports) {
-    wanted.insert(port.broadcast.begin(), port.broadcast.end());
+  std::map<Ipv4Address, PortIndex> wanted;
+  for (size_t p = 0; p < kMaxPorts; ++p) {
+    const bool sends = ports_[p].features.directed_broadcast;
+    for (const Ipv4Address& address : sync_->addresses().ports[p].broadcast) {
+      wanted.emplace(address, sends ? PortIndex(static_cast<uint8_t>(p)) : kNoPort);
+    }
   }
-  for (const Ipv4Address& address : broadcasts_) {
-    if (wanted.contains(address)) continue;
-    if (Status status = rib_->RemoveRoute(IpPrefix::Host(address), 0); !status.ok()) {
+  for (const auto& [address, port] : broadcasts_) {
+    const auto same = wanted.find(address);
+    if (same != wanted.end() && same->second == port) continue;
+    if (port != kNoPort) {
+      rib_->RemoveNeighbor(port, address);
+    } else if (Status status = rib_->RemoveRoute(IpPrefix::Host(address), 0); !status.ok()) {
       Log(LogArea::kRouter, LogLevel::kWarn, "{}", status.message());
     }
   }
-  for (const Ipv4Address& address : wanted) {
-    if (broadcasts_.contains(address)) continue;
+  for (const auto& [address, port] : wanted) {
+    const auto same = broadcasts_.find(address);
+    if (same != broadcasts_.end() && same->second == port) continue;
+    if (port != kNoPort) {
+      rib_->SetNeighbor(port, address, MacAddress::Broadcast());
+      continue;
+    }
     router::RibRoute route;
     route.prefix = IpPrefix::Host(address);
     route.action = router::NexthopAction::kBroadcast;
@@ -295,9 +310,12 @@ void KernelSide::FollowBroadcasts() {
 void KernelSide::ApplyStatic(const Document& document) {
   std::vector<router::StaticPort> ports;
   for (size_t p = 0; p < document.ports.size(); ++p) {
+    ports_[p].features = document.ports[p].features;
     ports.push_back(
         {PortIndex(static_cast<uint8_t>(p)), document.ports[p].tap, document.ports[p].addresses});
   }
+  PublishPorts();
+  FollowBroadcasts();
   LogRefused(static_state_->Apply(std::move(ports), document.router.routes));
 }
 

@@ -7,9 +7,9 @@
 
 #include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "common/control/event_loop.h"
@@ -37,11 +37,12 @@ class KernelSide {
   // After the lcores stopped.
   void Stop();
 
-  // The document's addresses and static routes, now those of `document`. What the kernel refuses is
-  // logged and tried again when a link comes up.
+  // The document's addresses, static routes and features of ports, now those of `document`. What
+  // the kernel refuses is logged and tried again when a link comes up.
   void ApplyStatic(const Document& document);
 
   router::Rib& rib() { return *rib_; }
+  router::KernelSync& sync() { return *sync_; }
   const router::KernelSync& sync() const { return *sync_; }
   const router::NeighborResolver& resolver() const { return *resolver_; }
   ExceptionThread& exception() { return *exception_; }
@@ -54,6 +55,7 @@ class KernelSide {
     bool present = false;
     MacAddress mac;
     uint16_t mtu = 1500;
+    PortFeatures features;
     bool admin_up = true;
     LinkState link;
     std::unique_ptr<TapDevice> tap;
@@ -82,7 +84,8 @@ class KernelSide {
   std::unique_ptr<ExceptionThread> exception_;
   std::unique_ptr<router::Rib> rib_;
   std::unique_ptr<router::KernelSync> sync_;
-  std::set<Ipv4Address> broadcasts_;  // in the RIB
+  // Broadcast addresses in the RIB, and the port that sends what is directed to them, if one may.
+  std::map<Ipv4Address, PortIndex> broadcasts_;
   std::optional<router::StaticState> static_state_;
   std::optional<router::NeighborResolver> resolver_;
   std::vector<EventLoop::Handle> handles_;

@@ -102,6 +102,12 @@ void MetricsSource::AddLedger(MetricsBuilder& metrics, const LedgerTotals& total
   for (const PuntClassResult& punt_class : drops.punt_classes) {
     metrics.Add(MetricId::kPuntPoliced, {punt_class.name}, static_cast<double>(punt_class.policed));
   }
+  for (const IcmpErrorResult& error : drops.icmp_errors) {
+    metrics.Add(MetricId::kIcmpErrors, {error.type, "sent"}, static_cast<double>(error.sent));
+    metrics.Add(MetricId::kIcmpErrors, {error.type, "limited"}, static_cast<double>(error.limited));
+  }
+  metrics.Add(MetricId::kFragmented, static_cast<double>(drops.fragmented));
+  metrics.Add(MetricId::kFragments, static_cast<double>(drops.fragments));
 }
 
 void MetricsSource::AddRouter(MetricsBuilder& metrics) const {
@@ -125,6 +131,9 @@ void MetricsSource::AddBalancer(MetricsBuilder& metrics) const {
       metrics.Add(id, {service.name}, static_cast<double>(n));
     };
     add(MetricId::kServiceUp, service.backends_up);
+    add(MetricId::kServiceTable, std::stoull(service.table_digest.substr(0, 12), nullptr, 16));
+    add(MetricId::kServiceTableSlots, service.table_slots);
+    add(MetricId::kServiceKeptTables, service.kept_tables);
     add(MetricId::kServicePackets, service.packets);
     add(MetricId::kServiceBytes, service.bytes);
     add(MetricId::kServiceConnections, service.connections_new);
@@ -141,7 +150,10 @@ void MetricsSource::AddBalancer(MetricsBuilder& metrics) const {
     add(MetricId::kBackendConnections, static_cast<double>(backend.connections_new));
   }
   const ConnectionsResult connections = ShowConnections(manager, inputs_.dataplane, 0);
+  metrics.Add(MetricId::kTableMemory, static_cast<double>(manager.table_memory_bytes()));
   metrics.Add(MetricId::kConnections, static_cast<double>(connections.entries));
+  metrics.Add(MetricId::kConnectionInserts, static_cast<double>(connections.created));
+  metrics.Add(MetricId::kConnectionEvictions, static_cast<double>(connections.evicted));
   metrics.Add(MetricId::kConnectionCapacity, static_cast<double>(connections.capacity));
 }
 

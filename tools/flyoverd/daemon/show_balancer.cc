@@ -26,6 +26,12 @@ std::string HealthName(const lb::BackendInfo& backend) {
   return "unchecked";
 }
 
+std::string Hex(uint64_t value, int digits) {
+  char text[17];
+  std::snprintf(text, sizeof(text), "%0*llx", digits, static_cast<unsigned long long>(value));
+  return text;
+}
+
 }  // namespace
 
 ServicesResult ShowServices(const lb::ServiceManager& manager) {
@@ -39,6 +45,9 @@ ServicesResult ShowServices(const lb::ServiceManager& manager) {
     service.forward = info.forward == lb::ForwardMode::kL2dsr ? "l2dsr" : "ipip";
     service.backends = info.backends;
     service.backends_up = info.backends_up;
+    service.table_digest = Hex(info.table_digest, 16);
+    service.table_slots = info.table_size;
+    service.kept_tables = info.kept_tables;
     service.packets = info.totals.packets;
     service.bytes = info.totals.bytes;
     service.connections_new = info.totals.new_connections;
@@ -87,9 +96,7 @@ ConnectionsResult ShowConnections(const lb::ServiceManager& manager, Dataplane& 
   for (const lb::ConnectionInfo& info :
        lb::ListConnections(tables, limit, clock.Tick(rte_rdtsc()))) {
     ConnectionResult connection;
-    char tag[9];
-    std::snprintf(tag, sizeof(tag), "%08x", info.tag);
-    connection.flow = tag;
+    connection.flow = Hex(info.tag, 8);
     if (const auto name = manager.NameOf(info.backend)) {
       connection.service = name->first;
       connection.backend = name->second;

@@ -3,6 +3,8 @@
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 
+#include "tools/flyoverd/dataplane/port_features.h"
+
 namespace flyover {
 namespace {
 
@@ -73,6 +75,7 @@ PortsResult ShowPorts(Dataplane& dataplane, KernelSide& kernel, const Document& 
     for (const router::OwnAddress& own : kernel.sync().addresses().ports[p].own) {
       port.addresses.push_back(own.address.ToString());
     }
+    port.features = DescribeFeatures(config.features);
     result.ports.push_back(std::move(port));
   }
   return result;
@@ -167,6 +170,19 @@ DropsResult ShowDrops(const LedgerTotals& totals, Dataplane& dataplane, const Do
       punt_class.policed += dataplane.lcore(l).context().policed()[c];
     }
     result.punt_classes.push_back(std::move(punt_class));
+  }
+  for (size_t t = 0; t < router::kIcmpErrorTypes; ++t) {
+    IcmpErrorResult error{.type = std::string(router::kIcmpErrorTypeNames[t])};
+    for (unsigned l = 0; l < dataplane.lcore_count(); ++l) {
+      const router::IcmpLimiter& limiter = dataplane.lcore(l).router().icmp_errors;
+      error.sent += limiter.sent()[t];
+      error.limited += limiter.limited()[t];
+    }
+    result.icmp_errors.push_back(std::move(error));
+  }
+  for (unsigned l = 0; l < dataplane.lcore_count(); ++l) {
+    result.fragmented += dataplane.lcore(l).router().fragmented;
+    result.fragments += dataplane.lcore(l).router().fragments;
   }
   return result;
 }

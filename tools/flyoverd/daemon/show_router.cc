@@ -74,6 +74,22 @@ std::string ActionName(NexthopAction action) {
   return "none";
 }
 
+// "forward via 192.0.2.1 wan weight 2, 192.0.2.5 lan proto bgp mtu 1400".
+std::string Describe(const router::RibRoute& route, const std::vector<std::string>& ports) {
+  std::string text = ActionName(route.action);
+  const char* separator = " ";
+  for (const router::RibNexthop& nexthop : route.nexthops) {
+    text += separator;
+    if (nexthop.gateway) text += nexthop.gateway->ToString() + " ";
+    text += PortName(ports, nexthop.port);
+    if (nexthop.weight != 1) text += " weight " + std::to_string(nexthop.weight);
+    separator = ", ";
+  }
+  text += " proto " + ProtocolName(route.protocol);
+  if (route.mtu != 0) text += " mtu " + std::to_string(route.mtu);
+  return text;
+}
+
 std::string StateName(AdjacencyState state) {
   switch (state) {
     case AdjacencyState::kResolved:
@@ -183,6 +199,39 @@ RouteExplainResult ShowRoute(const router::Rib& rib, const std::vector<std::stri
   result.found = explanation.route.has_value();
   if (explanation.route) result.route = ToResult(*explanation.route, ports);
   result.verdict = Verdict(explanation, ports);
+  return result;
+}
+
+SyncResult ShowSync(const router::KernelSyncCounters& counters, const router::Rib& rib,
+                    const router::ForwardingTables& tables, const std::vector<std::string>& ports,
+                    const std::vector<router::RouteDifference>* diff) {
+  constexpr size_t kShown = 1000;
+  SyncResult result;
+  result.kernel_routes = rib.route_count();
+  result.fib4_entries = tables.fib4.size();
+  result.fib6_entries = tables.fib6.size();
+  result.routes_refused = counters.routes.refused + rib.refused_changes();
+  result.routes_foreign = counters.routes.foreign;
+  result.messages = counters.messages;
+  result.malformed = counters.malformed;
+  result.queue_bytes = counters.queue_bytes;
+  result.lag_seconds = static_cast<double>(counters.behind_us) * 1e-6;
+  result.losses = counters.losses;
+  result.resyncs = counters.dumps;
+  result.resyncs_failed = counters.failed_dumps;
+  result.resync_due = counters.dump_due;
+  result.resync_seconds = static_cast<double>(counters.last_dump_us) * 1e-6;
+  result.resync_age_seconds = static_cast<double>(counters.last_dump_age_us) * 1e-6;
+  if (diff == nullptr) return result;
+  result.compared = true;
+  result.differences = diff->size();
+  for (const router::RouteDifference& d : *diff) {
+    if (result.diff.size() == kShown) break;
+    const router::RibRoute& either = d.kernel ? *d.kernel : *d.held;
+    result.diff.push_back({either.prefix.ToString(), either.metric,
+                           d.kernel ? Describe(*d.kernel, ports) : "",
+                           d.held ? Describe(*d.held, ports) : ""});
+  }
   return result;
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/control/results.h"
 #include "common/net/ip_address.h"
+#include "router/control/kernel_sync.h"
 #include "router/fib/forwarding_tables.h"
 #include "router/rib/rib.h"
 
@@ -17,6 +18,10 @@ RoutesResult ShowRoutes(const router::Rib& rib, const router::ForwardingTables& 
                         const std::vector<std::string>& ports, size_t limit);
 RouteExplainResult ShowRoute(const router::Rib& rib, const std::vector<std::string>& ports,
                              const IpAddress& address);
+// `diff` none: not compared.
+SyncResult ShowSync(const router::KernelSyncCounters& counters, const router::Rib& rib,
+                    const router::ForwardingTables& tables, const std::vector<std::string>& ports,
+                    const std::vector<router::RouteDifference>* diff);
 NeighborsResult ShowNeighbors(const router::Rib& rib, const std::vector<std::string>& ports);
 
 }  // namespace flyover

@@ -4,6 +4,7 @@
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include <rte_random.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@ constexpr unsigned kResolveRingSize = 256;
 constexpr unsigned kMempoolCache = 512;
 
 // Which slice of a seed is whose (KeyFromSeed).
-enum SeedUse : uint64_t { kFlowSeed = 1, kEcmpSeed = 2, kSpreadSeed = 3 };
+enum SeedUse : uint64_t { kFlowSeed = 1, kEcmpSeed = 2, kSpreadSeed = 3, kIcmpSeed = 4 };
 
 int RunLcore(void* lcore) {
   static_cast<Lcore*>(lcore)->Run();
@@ -106,8 +107,9 @@ Status Dataplane::CreateLcores() {
     router.ecmp_symmetric = options_.ecmp_symmetric;
     router.ecmp_flow_label = options_.ecmp_flow_label;
     router.resolve_ring = resolve_[l];
-    router.icmp_errors =
-        TokenBucket(options_.icmp_error_rate, options_.icmp_error_burst, options.stage.tsc_hz);
+    router.icmp_source = options_.icmp_errors.source;
+    router.icmp_errors = router::IcmpLimiter(
+        options_.icmp_errors, KeyFromSeed(rte_rand(), kIcmpSeed), options.stage.tsc_hz);
     lcore->AddEgressRing(from_tap_[l]);
     lcore->AddEgressRing(announce_[l]);
     lcores_.push_back(std::move(lcore));

@@ -38,8 +38,7 @@ struct DataplaneOptions {
   uint64_t ecmp_seed = 0;
   bool ecmp_symmetric = false;
   bool ecmp_flow_label = true;
-  uint32_t icmp_error_rate = 1000;  // per second and lcore
-  uint32_t icmp_error_burst = 100;
+  router::IcmpErrorConfig icmp_errors;
   uint32_t connections = 1'048'576;  // over all lcores
 };
 

@@ -110,10 +110,11 @@ class RandomDocument {
     if (Coin()) d.router.ecmp.seed = random_();
     d.router.ecmp.symmetric = Coin();
     d.router.ecmp.ipv6_flow_label = Coin();
-    d.router.icmp_errors = {Below(10'000'000), 1 + Below(1'000'000)};
+    d.router.icmp_errors = IcmpErrors();
     d.lb.seed = random_();
-    d.lb.connections = {1024 + Below(1'000'000), std::chrono::seconds(1 + Below(86'400)),
-                        std::chrono::seconds(1 + Below(86'400))};
+    d.lb.connections = {1024 + Below(1'000'000), std::chrono::seconds(1 + Below(14'400)),
+                        std::chrono::seconds(1 + Below(14'400)), std::nullopt};
+    if (Coin()) d.lb.connections.change_window = std::chrono::seconds(1 + Below(14'400));
     d.lb.source = {Ipv4Address{0x0aff0001},
                    Coin() ? Ipv6Address::Parse("2001:db8:ff::1") : std::nullopt};
     d.lb.health_namespace = Coin() ? Name() : "";
@@ -146,7 +147,23 @@ class RandomDocument {
     if (Coin()) port.mac = MacAddress{{2, 0, 0, 0, 0, static_cast<uint8_t>(i)}};
     port.tap = Coin() ? port.name : "tap" + std::to_string(i);
     port.promiscuous = Coin();
+    port.features = {.urpf = static_cast<ReversePathCheck>(Below(4)),
+                     .fragment = Coin(),
+                     .directed_broadcast = Coin()};
+    if (Coin()) port.features.dscp = static_cast<uint8_t>(Below(64));
+    if (Coin()) port.features.tcp_mss = Coin() ? 0 : static_cast<uint16_t>(536 + Below(8000));
     return port;
+  }
+  router::IcmpErrorConfig IcmpErrors() {
+    router::IcmpErrorConfig errors{.rate = Below(10'000'000), .burst = 1 + Below(1'000'000)};
+    for (uint32_t& rate : errors.type_rate) rate = Below(10'000'000);
+    errors.per_source = {Below(10'000'000), 1 + Below(1'000'000), static_cast<uint8_t>(Below(33)),
+                         static_cast<uint8_t>(Below(129))};
+    errors.source.incoming = Coin();
+    if (errors.source.incoming) return errors;
+    if (Coin()) errors.source.ipv4 = Ipv4Address{0x0aff0001};
+    if (Coin()) errors.source.ipv6 = Ipv6Address::Parse("2001:db8:ff::1");
+    return errors;
   }
   router::StaticRoute Route(unsigned i, const std::vector<PortConfig>& ports) {
     router::StaticRoute route;

@@ -7,9 +7,21 @@
 #include "lb/datapath/service_lookup.h"
 #include "router/datapath/ethernet_input.h"
 #include "router/datapath/forward.h"
+#include "router/datapath/fragment.h"
 #include "router/datapath/ip_input.h"
+#include "router/datapath/port_rewrite.h"
+#include "router/datapath/reverse_path.h"
 
 namespace flyover {
+namespace {
+
+IndexList All(const Burst& burst) {
+  IndexList all;
+  for (uint16_t i = 0; i < burst.size; ++i) all.Add(i);
+  return all;
+}
+
+}  // namespace
 
 void Path::Process(Burst& burst) {
   IndexList frames;
@@ -28,7 +40,16 @@ void Path::Process(Burst& burst) {
   IndexList valid;
   router::Ipv4Input(ctx_, router_.flow_key, burst, ethernet.ipv4, valid);
   router::Ipv6Input(ctx_, router_.flow_key, burst, ethernet.ipv6, valid);
+  const router::PortTable& ports = *router_.ports->Load();
+  if (__builtin_expect((ports.features & router::kReversePath) != 0, 0)) {
+    router::CheckReversePath(ctx_, router_, ports, burst, valid);
+  }
+  ServeAndForward(burst, valid);
+  ForwardAnswers();
+  ctx_.FlushDrops();
+}
 
+void Path::ServeAndForward(Burst& burst, const IndexList& valid) {
   const lb::ServiceTable* const services = services_.Load();
   if (services == nullptr) {
     Forward(burst, valid);
@@ -44,26 +65,36 @@ void Path::Process(Burst& burst) {
     }
     Forward(burst, service.route);
   }
-  ForwardAnswers();
-  ctx_.FlushDrops();
 }
 
 void Path::Forward(Burst& burst, const IndexList& in) {
   if (in.size == 0) return;
-  IndexList forward, fits, ready;
-  std::array<PortIndex, kMaxBurst> egress;
+  IndexList forward, fits, too_long;
   router::FibLookup(ctx_, router_, burst, in, forward, answers_);
-  router::TtlMtu(ctx_, router_, burst, forward, fits, answers_);
-  router::AdjacencyRewrite(ctx_, router_, burst, fits, ready, egress, answers_);
+  router::TtlMtu(ctx_, router_, burst, forward, fits, too_long, answers_);
+  Transmit(burst, fits);
+  for (const uint8_t i : too_long) {
+    router::Fragment(ctx_, router_, burst.pkt[i], burst.meta[i], pieces_);
+    Transmit(pieces_, All(pieces_));
+  }
+}
+
+void Path::Transmit(Burst& burst, const IndexList& in) {
+  IndexList ready;
+  std::array<PortIndex, kMaxBurst> egress;
+  router::AdjacencyRewrite(ctx_, router_, burst, in, ready, egress, answers_);
+  const router::PortTable& ports = *router_.ports->Load();
+  if (__builtin_expect((ports.features & router::kRewritten) != 0, 0)) {
+    router::RewriteForPorts(ports, burst, ready, egress);
+  }
   for (const uint8_t i : ready) tx_.Add(ctx_, egress[i], burst.pkt[i]);
 }
 
 void Path::ForwardAnswers() {
   if (answers_.size == 0) return;
-  IndexList all;
-  for (uint16_t i = 0; i < answers_.size; ++i) all.Add(i);
-  // None of these can cause another: errors about ICMP errors are never sent.
-  Forward(answers_, all);
+  // None of these can cause another: errors about ICMP errors are never sent. They pass the
+  // balancer too: an error about a backend's reply, whose source is a VIP, is for that backend.
+  ServeAndForward(answers_, All(answers_));
 }
 
 void Path::ResumeHeld() {
@@ -71,9 +102,7 @@ void Path::ResumeHeld() {
   unsigned cursor = 0;
   while (router::ResumeHeld(ctx_, router_, cursor, resumed_)) {
     answers_.size = 0;
-    IndexList all;
-    for (uint16_t i = 0; i < resumed_.size; ++i) all.Add(i);
-    Forward(resumed_, all);
+    Forward(resumed_, All(resumed_));
     ForwardAnswers();
   }
   ctx_.FlushDrops();

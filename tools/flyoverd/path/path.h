@@ -26,8 +26,12 @@ class Path {
   void ResumeHeld();
 
  private:
+  // Stages 5 to 12.
+  void ServeAndForward(Burst& burst, const IndexList& valid);
   // Stages 9 to 12; errors about these packets are appended to answers_.
   void Forward(Burst& burst, const IndexList& in);
+  // Stages 11 and 12.
+  void Transmit(Burst& burst, const IndexList& in);
   void ForwardAnswers();
 
   StageContext& ctx_;
@@ -37,6 +41,7 @@ class Path {
   TxBuffers& tx_;
   Burst answers_;  // ICMP errors made by the burst in work
   Burst resumed_;
+  Burst pieces_;  // of the packet that is being cut
 };
 
 }  // namespace flyover

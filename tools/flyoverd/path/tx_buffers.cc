@@ -23,27 +23,33 @@ void TxBuffers::UseRing(PortIndex port, rte_ring* egress_ring, Wakeup& owner) {
 void TxBuffers::Flush(StageContext& ctx, PortIndex port) {
   Port& p = ports_[port.value()];
   if (p.count == 0) return;
-  // The device owns what it takes at once, so the sources are read before.
-  std::array<SourceId, kMaxBurst> sources;
-  for (uint16_t i = 0; i < p.count; ++i) sources[i] = SourceOf(p.packets[i]);
   uint16_t taken;
   DropReason refused;
-  Ledger& ledger = ctx.ledger();
   if (p.ring == nullptr) {
     taken = rte_eth_tx_burst(p.dpdk_port, p.queue, p.packets.data(), p.count);
     refused = DropReason::kTxFull;
     packets_ += taken;
-    for (uint16_t i = 0; i < taken; ++i) ++ledger[sources[i]].tx;
+    Count(ctx.ledger(), p, taken, &SourceLedger::tx);
   } else {
     for (uint16_t i = 0; i < p.count; ++i) SetEgress(p.packets[i], port);
     taken = static_cast<uint16_t>(rte_ring_sp_enqueue_burst(
         p.ring, reinterpret_cast<void**>(p.packets.data()), p.count, nullptr));
     refused = DropReason::kHandoffFull;
-    for (uint16_t i = 0; i < taken; ++i) ++ledger[sources[i]].handed_over;
+    Count(ctx.ledger(), p, taken, &SourceLedger::handed_over);
     p.owner->Wake();
   }
   for (uint16_t i = taken; i < p.count; ++i) ctx.Drop(p.packets[i], refused);
   p.count = 0;
+}
+
+void TxBuffers::Count(Ledger& ledger, const Port& p, uint16_t taken, uint64_t SourceLedger::*term) {
+  for (uint16_t i = 0; i < taken;) {
+    const SourceId source = p.sources[i];
+    uint16_t same = 1;
+    while (i + same < taken && p.sources[i + same] == source) ++same;
+    ledger[source].*term += same;
+    i = static_cast<uint16_t>(i + same);
+  }
 }
 
 void TxBuffers::FlushAll(StageContext& ctx) {

@@ -36,7 +36,9 @@ class TxBuffers {
   // Takes over the packet. REQUIRES: the port was set up.
   void Add(StageContext& ctx, PortIndex port, rte_mbuf* m) {
     Port& p = ports_[port.value()];
-    p.packets[p.count++] = m;
+    p.packets[p.count] = m;
+    p.sources[p.count] = SourceOf(m);
+    ++p.count;
     if (p.count == kMaxBurst) Flush(ctx, port);
   }
   void FlushAll(StageContext& ctx);
@@ -52,7 +54,10 @@ class TxBuffers {
     rte_ring* ring = nullptr;  // hand over here instead of transmitting
     Wakeup* owner = nullptr;   // of the ring's consumer
     std::array<rte_mbuf*, kMaxBurst> packets;
+    std::array<SourceId, kMaxBurst> sources;  // the device owns what it takes at once
   };
+  // Adds the first `taken` packets to a term of their sources' books.
+  static void Count(Ledger& ledger, const Port& p, uint16_t taken, uint64_t SourceLedger::*term);
   void Flush(StageContext& ctx, PortIndex port);
 
   std::array<Port, kMaxPorts> ports_;

@@ -1,0 +1,44 @@
+#include "lb/datapath/flow_choice.h"
+
+#include "lb/service/flow_slices.h"
+
+namespace flyover::lb {
+bool MayKeepBackend(const ServiceTable& table, ServiceId service, BackendId backend, bool opens) {
+  const BackendEntry& entry = table.Backend(backend);
+  if (entry.service != service) return false;
+  switch (entry.state) {
+    case BackendState::kActive:
+      return true;
+    case BackendState::kDrained:
+      return !opens;
+    case BackendState::kDown:
+      // A failed check is no proof: moving an established connection breaks it for certain, and a
+      // client of a dead server opens a new one. UDP has nothing that could break.
+      return !opens && table.Service(service).protocol == Protocol::kTcp;
+    case BackendState::kAbsent:
+      return false;
+  }
+  return false;
+}
+
+FlowChoice ChooseBackend(const ServiceTable& table, ServiceId id, uint64_t flow_hash, bool opens) {
+  const ServiceEntry& service = table.Service(id);
+  const uint32_t slice = MaglevSlice(flow_hash);
+  FlowChoice choice;
+  if (const uint16_t i = service.maglev->Lookup(slice); i != MaglevTable::kNone) {
+    choice.found = true;
+    choice.backend = service.pool[i];
+  }
+  if (__builtin_expect(service.previous.empty(), 1) || !service.Unsettled(slice)) return choice;
+  choice.remember = true;
+  if (opens) return choice;
+  const PoolTable& oldest = service.previous.front();
+  const uint16_t i = oldest.maglev->Lookup(slice);
+  if (i != MaglevTable::kNone && MayKeepBackend(table, id, oldest.pool[i], opens)) {
+    choice.found = true;
+    choice.backend = oldest.pool[i];
+  }
+  return choice;
+}
+
+}  // namespace flyover::lb

@@ -1,0 +1,31 @@
+// Where a flow goes that has no entry, and whether it needs one.
+//
+// In a steady table everything is decided by Maglev: nothing is remembered of any packet. For a
+// time after a change (connections.change_window) the tables before it are kept, the oldest first
+// in ServiceEntry::previous, and the rule is
+//   1. a packet that opens a TCP connection goes where the present table says;
+//   2. any other goes where the oldest kept table says, if that backend may keep flows;
+//   3. the flow gets an entry exactly when the tables, kept and present, do not all say the same.
+// A flow without an entry is therefore one of whom all tables since its birth say the same, so the
+// oldest of them still kept names its backend (docs/loadbalancing.md has the proof and its limits).
+#pragma once
+
+#include "common/base/strong_id.h"
+#include "lb/service/service_table.h"
+
+namespace flyover::lb {
+
+struct FlowChoice {
+  bool found = false;     // else the service has no backend for it
+  bool remember = false;  // it needs an entry
+  BackendId backend;
+};
+
+// Whether a flow that goes to `backend` may go on doing so. `opens`: the packet opens a TCP
+// connection.
+bool MayKeepBackend(const ServiceTable& table, ServiceId service, BackendId backend, bool opens);
+
+FlowChoice ChooseBackend(const ServiceTable& table, ServiceId service, uint64_t flow_hash,
+                         bool opens);
+
+}  // namespace flyover::lb

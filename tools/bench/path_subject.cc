@@ -1,0 +1,167 @@
+#include <rte_cycles.h>
+#include <rte_eth_ring.h>
+#include <rte_ring.h>
+#include <valgrind/callgrind.h>
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+
+#include "tools/bench/subject.h"
+#include "tools/bench/testbed.h"
+
+namespace flyover {
+namespace {
+
+constexpr uint32_t kMbufs = 2047;  // beside the 64 in use, what ICMP errors would need
+
+// One ring as a device: what is enqueued is received, what is transmitted is dequeued.
+struct RingDevice {
+  rte_ring* rx = nullptr;
+  rte_ring* tx = nullptr;
+  std::string name;
+};
+
+Result<RingDevice> MakeDevice(const std::string& name) {
+  RingDevice device;
+  device.name = "net_ring_" + name;
+  device.rx =
+      rte_ring_create((name + "_rx").c_str(), 256, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  device.tx =
+      rte_ring_create((name + "_tx").c_str(), 256, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+  if (device.rx == nullptr || device.tx == nullptr ||
+      rte_eth_from_rings(name.c_str(), &device.rx, 1, &device.tx, 1, 0) < 0) {
+    return Status(StatusCode::kResourceExhausted, "no memory for a ring device");
+  }
+  return device;
+}
+
+class PathSubject : public Subject {
+ public:
+  PathSubject(const Load& load, uint32_t bursts, Fault fault)
+      : load_(load), bursts_(bursts), fault_(fault) {}
+  ~PathSubject() override {
+    for (rte_mbuf* const m : packets_) rte_pktmbuf_free(m);
+  }
+
+  Status Build(uint64_t seed) {
+    static unsigned instance = 0;
+    for (auto* device : {&in_, &out_}) {
+      auto made = MakeDevice("bench" + std::to_string(instance++));
+      if (!made.ok()) return made.status();
+      *device = std::move(*made);
+    }
+    auto bed = Testbed::Create(load_, in_.name, out_.name, kMbufs, seed);
+    if (!bed.ok()) return bed.status();
+    bed_ = std::move(*bed);
+    std::vector<IpPrefix> prefixes = bed_->prefixes();
+    if (fault_ == Fault::kOneFlow) prefixes = {IpPrefix(AddressIn(prefixes[0], random_), 32)};
+    traffic_ = std::make_unique<Traffic>(load_, prefixes, seed + 1);
+    if (Status status = traffic_->CheckSpread(); !status.ok()) return status;
+    for (unsigned i = 0; i < kMaxBurst; ++i) {
+      rte_mbuf* const m = rte_pktmbuf_alloc(bed_->dataplane().pool());
+      if (m == nullptr) return Status(StatusCode::kResourceExhausted, "no packet buffers");
+      packets_.push_back(m);
+    }
+    return Warm();
+  }
+
+  std::string name() const override { return load_.name; }
+
+  Result<Sample> Measure() override {
+    if (Status status = Warm(); !status.ok()) return status;
+    uint64_t ticks = 0;
+    for (uint32_t b = 0; b < bursts_; ++b) {
+      const auto one = OneBurst();
+      if (!one.ok()) return one.status();
+      ticks += *one;
+    }
+    const uint64_t packets = uint64_t{bursts_} * kMaxBurst;
+    return Sample{static_cast<double>(ticks) / static_cast<double>(packets), packets};
+  }
+
+ private:
+  // The first time through all flows (for a service it makes their entries), then a few bursts
+  // after another subject had the caches.
+  Status Warm() {
+    const uint64_t packets = warm_ ? 64 * kMaxBurst : 2 * load_.flows + kMaxBurst;
+    for (uint64_t sent = 0; sent < packets; sent += kMaxBurst) {
+      const auto one = OneBurst();
+      if (!one.ok()) return one.status();
+    }
+    warm_ = true;
+    return Status::Ok();
+  }
+
+  // One burst in, the loop, the burst out: ticks of the loop.
+  Result<uint64_t> OneBurst() {
+    for (rte_mbuf* const m : packets_) {
+      rte_pktmbuf_reset(m);
+      const uint16_t length = traffic_->Next(rte_pktmbuf_mtod(m, uint8_t*));
+      m->data_len = length;
+      m->pkt_len = length;
+      if (fault_ == Fault::kErrorPath) rte_pktmbuf_mtod(m, uint8_t*)[14 + 8] = 1;  // TTL
+    }
+    rte_ring_sp_enqueue_bulk(in_.rx, reinterpret_cast<void**>(packets_.data()), kMaxBurst, nullptr);
+    CALLGRIND_TOGGLE_COLLECT;
+    const uint64_t start = rte_rdtsc_precise();
+    bed_->lcore().RunOnce();
+    const uint64_t end = rte_rdtsc_precise();
+    CALLGRIND_TOGGLE_COLLECT;
+    unsigned got = rte_ring_sc_dequeue_burst(out_.tx, reinterpret_cast<void**>(packets_.data()),
+                                             kMaxBurst, nullptr);
+    if (fault_ == Fault::kSinkLoses) rte_pktmbuf_free(packets_[--got]);
+    if (got == kMaxBurst) return end - start;
+    packets_.resize(got);
+    const std::string losses = bed_->Losses();
+    return Status(
+        StatusCode::kFailedPrecondition,
+        load_.name + ": " +
+            (losses.empty() ? "the sink received " + std::to_string(got) + " of " +
+                                  std::to_string(kMaxBurst) + " packets that were sent"
+                            : "packets took another way than the one measured: " + losses));
+  }
+
+  const Load load_;
+  const uint32_t bursts_;
+  const Fault fault_;
+  std::mt19937_64 random_{1};
+  RingDevice in_, out_;
+  std::unique_ptr<Testbed> bed_;
+  std::unique_ptr<Traffic> traffic_;
+  std::vector<rte_mbuf*> packets_;  // recycled
+  bool warm_ = false;
+};
+
+Result<std::unique_ptr<Subject>> Make(const Load& load, uint64_t seed, uint32_t bursts,
+                                      Fault fault) {
+  auto subject = std::make_unique<PathSubject>(load, bursts, fault);
+  if (Status status = subject->Build(seed); !status.ok()) return status;
+  return std::unique_ptr<Subject>(std::move(subject));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Subject>> MakePathSubject(const Load& load, uint64_t seed, uint32_t bursts) {
+  return Make(load, seed, bursts, Fault::kNone);
+}
+
+Result<std::unique_ptr<Subject>> MakeFaultySubject(const Load& load, Fault fault) {
+  return Make(load, 1, 64, fault);
+}
+
+Status CountInstructions(const Load& load, uint64_t seed, uint32_t bursts) {
+  // valgrind starts with collecting off (--collect-atstart=no); OneBurst turns it on and off.
+  auto subject = MakePathSubject(load, seed, bursts);
+  if (!subject.ok()) return subject.status();
+  CALLGRIND_DUMP_STATS_AT("warming");  // takes what was counted until now out of the way
+  const auto sample = (*subject)->Measure();
+  if (!sample.ok()) return sample.status();
+  // Measure warms with as many bursts again as it says here.
+  std::printf("%s %lu\n", load.name.c_str(), sample->packets + 64 * kMaxBurst);
+  std::fflush(stdout);
+  CALLGRIND_DUMP_STATS_AT(load.name.c_str());
+  return Status::Ok();
+}
+
+}  // namespace flyover

@@ -1,0 +1,41 @@
+// The paired, interleaved measurement: A B C, C B A, A B C, ... so that a slow minute of the
+// machine meets all alike, and what is compared was measured within the same moment.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tools/bench/machine.h"
+#include "tools/bench/statistics.h"
+#include "tools/bench/subject.h"
+
+namespace flyover {
+
+struct Series {
+  std::string name;
+  std::vector<double> ticks;  // per packet, one a round
+  uint64_t packets = 0;
+};
+
+struct SeriesReport {
+  std::vector<Series> series;         // of equal length: rounds that were undisturbed for all
+  std::vector<std::string> rejected;  // why each other round was thrown away
+  bool interrupted = false;
+};
+
+struct SeriesOptions {
+  unsigned rounds = 15;
+  unsigned cpu = 0;
+  bool reject = true;                       // rounds during which the machine was disturbed
+  const std::atomic<bool>* stop = nullptr;  // set by Ctrl-C
+  std::function<void(const std::string&)> progress;
+};
+
+// Ends with the first error of a subject. A round that was disturbed is repeated, at most as often
+// again as there are rounds.
+Result<SeriesReport> RunSeries(const std::vector<std::unique_ptr<Subject>>& subjects,
+                               const SeriesOptions& options);
+
+}  // namespace flyover
