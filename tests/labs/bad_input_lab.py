@@ -221,6 +221,7 @@ def nonsense(net, says):
         result = flyoverd.flyover(words, check=False)
         says.check(result.returncode == 2 and result.stderr.strip(),
                    f"`flyover {' '.join(words)}`: usage, exit code 2", f"{result.returncode} {result.stderr[-300:]}")
+    paths.stage(flyoverd.bin, ["flyover-bench"])
     for program in ("flyover-decap", "flyover-tap-holder", "flyover-bench"):
         result = shell.run([flyoverd.bin / program, "--nonsense"], check=False, env=flyoverd.env)
         says.equal(result.returncode, 2, f"`{program} --nonsense`: usage, exit code 2")

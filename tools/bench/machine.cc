@@ -124,7 +124,7 @@ std::string Disturbance::Verdict() const {
     return "the hypervisor took " + std::to_string(static_cast<int>(1000 * steal)) + " ms";
   }
   const int64_t preempted = Preempted() - preempted_;
-  if (static_cast<double>(preempted) > std::max(kMostPreemptionsPerSecond * seconds, 3.0)) {
+  if (static_cast<double>(preempted) > kMostPreemptionsPerSecond * seconds) {
     return "other processes took the core " + std::to_string(preempted) + " times";
   }
   const Calibration after = Calibrate();

@@ -19,7 +19,9 @@ namespace flyover {
 namespace {
 
 constexpr char kProgram[] = "/usr/bin/dpdk-testpmd";
+constexpr char kLineBuffered[] = "/usr/bin/stdbuf";
 constexpr char kPrompt[] = "testpmd> ";
+constexpr char kReportEnd[] = "Done.";
 constexpr int kAnswerMilliseconds = 20'000;
 
 // The number behind `key` in `text`, from the end.
@@ -65,14 +67,14 @@ class TestpmdSubject : public Subject {
       for (const std::string& argument : arguments)
         argv.push_back(const_cast<char*>(argument.c_str()));
       argv.push_back(nullptr);
-      execv(kProgram, argv.data());
+      execv(kLineBuffered, argv.data());
       _exit(127);
     }
     close(in[0]);
     close(out[1]);
     to_ = UniqueFd(in[1]);
     from_ = UniqueFd(out[0]);
-    const auto text = ReadToPrompt();
+    const auto text = ReadUntil(kPrompt);
     return text.ok() ? Status::Ok() : text.status();
   }
 
@@ -80,12 +82,12 @@ class TestpmdSubject : public Subject {
 
   Result<Sample> Measure() override {
     if (Status status = Say("start\n"); !status.ok()) return status;
-    if (const auto text = ReadToPrompt(); !text.ok()) return text.status();
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds_));
     if (Status status = Say("stop\n"); !status.ok()) return status;
-    const auto text = ReadToPrompt();
+    // It prompts again after every line it echoes; only the end of its report says that it stands.
+    const auto text = ReadUntil(kReportEnd);
     if (!text.ok()) return text.status();
-    const size_t all = text->find("Accumulated forward statistics");
+    const size_t all = text->rfind("Accumulated forward statistics");
     const auto ticks = NumberAfter(*text, "CPU cycles/packet=");
     if (all == std::string::npos || !ticks) {
       return Status(StatusCode::kInternal, "testpmd gave no figure:\n" + *text);
@@ -106,10 +108,10 @@ class TestpmdSubject : public Subject {
     return ErrnoStatus(StatusCode::kUnavailable, "writing to testpmd", errno);
   }
 
-  Result<std::string> ReadToPrompt() {
+  Result<std::string> ReadUntil(const char* marker) {
     std::string text;
     std::array<char, 4096> buffer;
-    while (!text.ends_with(kPrompt)) {
+    while (text.find(marker) == std::string::npos) {
       pollfd fd{.fd = from_.get(), .events = POLLIN, .revents = 0};
       const int ready = poll(&fd, 1, kAnswerMilliseconds);
       const ssize_t n = ready > 0 ? read(from_.get(), buffer.data(), buffer.size()) : 0;
@@ -138,7 +140,10 @@ Result<std::unique_ptr<Subject>> MakeTestpmdSubject(const Load& load, unsigned c
   std::mt19937_64 random(seed);
   Traffic traffic(load, BenchPrefixes(load.ipv6, load.routes, random), seed + 1);
   if (Status status = WritePcap(traffic, load.flows, file); !status.ok()) return status;
-  std::vector<std::string> arguments = {kProgram,
+  // stdbuf: testpmd prints its report by stdio, which would keep it back from a pipe.
+  std::vector<std::string> arguments = {kLineBuffered,
+                                        "-oL",
+                                        kProgram,
                                         "--no-pci",
                                         "--no-telemetry",
                                         "--log-level=*:error",

@@ -16,7 +16,10 @@ PROGRAMS = {
     "flyover": "tools/flyover/flyover",
     "flyover-tap-holder": "tools/flyover_tap_holder/flyover-tap-holder",
     "flyover-decap": "tools/decap/flyover-decap",
+    "flyover-bench": "tools/bench/flyover-bench",
 }
+# Those that most labs and the demo run.
+COMMON = ("flyoverd", "flyover", "flyover-tap-holder", "flyover-decap")
 
 
 def targets():
@@ -29,7 +32,7 @@ def built(program):
     return root / PROGRAMS[program]
 
 
-def stage(directory, programs=tuple(PROGRAMS)):
+def stage(directory, programs=COMMON):
     """Puts the programs side by side into `directory`, as an installed system has them: they find each other there,
     and a build that runs meanwhile cannot change them under a running lab."""
     directory.mkdir(parents=True, exist_ok=True)
