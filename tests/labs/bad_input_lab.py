@@ -13,7 +13,7 @@ import time
 
 import yaml
 
-from lab import clients, daemon, document, netns, runner, shell, topology, wait
+from lab import clients, daemon, document, netns, paths, runner, shell, topology, wait
 
 MOST_KIB = 400 * 1024  # memory that judging a document may take
 MOST_SECONDS = 10.0
