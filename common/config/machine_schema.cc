@@ -200,6 +200,7 @@ SchemaKey KernelKey() {
 
 SchemaKey PuntKey() {
   std::vector<SchemaKey> classes;
+  classes.reserve(kPuntClassCount);
   for (const PuntClassInfo& info : kPuntClasses) {
     classes.push_back({.name = info.label,
                        .schema = Rate(1, 100'000'000),

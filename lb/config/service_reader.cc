@@ -184,7 +184,7 @@ class ServiceReader {
 }  // namespace
 
 uint32_t ReadTableSize(const ConfigValue& value) {
-  const auto text = value.As<std::string>();
+  const auto& text = value.As<std::string>();
   return text == "auto" ? 0 : static_cast<uint32_t>(std::stoul(text));
 }
 

@@ -266,6 +266,7 @@ TEST(FibChurn, Ipv6LookupsAreValidBeforeOrAfter) {
     addresses.push_back(Ipv6Address::Parse(text).value());
     allowed.push_back(churn.Allowed(addresses.back()));
   }
+  dst.reserve(addresses.size());
   for (const Ipv6Address& a : addresses) dst.push_back(&a.bytes);
   RunReaders(churn, allowed, [&](GroupId* out) {
     churn.tables().fib6.Lookup(dst.data(), out, static_cast<unsigned>(dst.size()));

@@ -225,6 +225,7 @@ TEST(Property, APacketFaresTheSameAloneAndAmongOthers) {
   }
   const auto sorted = [](std::vector<SentFrame> frames) {
     std::vector<std::pair<unsigned, Bytes>> keys;
+    keys.reserve(frames.size());
     for (SentFrame& frame : frames) {
       keys.emplace_back(frame.port, WithoutFreeFields(std::move(frame.bytes)));
     }

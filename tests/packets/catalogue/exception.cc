@@ -9,7 +9,7 @@ using P = PuntReason;
 constexpr char kOwn4[] = "10.1.0.1";
 constexpr char kOwn6[] = "2001:db8:1::1";
 
-Packet Up4(const Packet& inner, Ip4 ip = {.src = kClient4, .dst = kOwn4}) {
+Packet Up4(const Packet& inner, const Ip4& ip = {.src = kClient4, .dst = kOwn4}) {
   return From(kP0) / ip / inner;
 }
 Packet Up6(const Packet& inner) { return From(kP0) / Ip6{.src = kClient6, .dst = kOwn6} / inner; }

@@ -9,7 +9,7 @@ constexpr char kOwn4[] = "10.1.0.1";
 constexpr char kOwn6[] = "2001:db8:1::1";
 
 // Transit whose TTL ends here.
-Packet Dying4(const Packet& inner, Ip4 ip = {.src = kClient4, .dst = kFar4, .ttl = 1}) {
+Packet Dying4(const Packet& inner, const Ip4& ip = {.src = kClient4, .dst = kFar4, .ttl = 1}) {
   return From(kP0) / ip / inner;
 }
 Packet Dying6(const Packet& inner) {
