@@ -13,8 +13,8 @@ TEST(Statistics, MedianIsTheMiddleOrTheMeanOfBothMiddles) {
 }
 
 TEST(Statistics, IntervalHoldsTheMedianAndIsTheSameEachTime) {
-  std::vector<double> samples;
-  for (int i = 0; i < 101; ++i) samples.push_back(i * 37 % 101);
+  std::vector<double> samples(101);
+  for (size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<double>(i * 37 % 101);
   const Interval a = BootstrapMedian(samples, 1);
   const Interval b = BootstrapMedian(samples, 1);
   EXPECT_EQ(a.low, b.low);

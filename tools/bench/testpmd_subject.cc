@@ -64,6 +64,7 @@ class TestpmdSubject : public Subject {
       dup2(out[1], 1);
       dup2(out[1], 2);
       std::vector<char*> argv;
+      argv.reserve(arguments.size() + 1);
       for (const std::string& argument : arguments)
         argv.push_back(const_cast<char*>(argument.c_str()));
       argv.push_back(nullptr);

@@ -71,6 +71,7 @@ Result<std::vector<DecapAddress>> Collect(const std::vector<std::string>& given,
 
 std::vector<std::string> Sorted(const std::vector<DecapAddress>& addresses) {
   std::vector<std::string> texts;
+  texts.reserve(addresses.size());
   for (const DecapAddress& address : addresses) texts.push_back(FormatAddress(address));
   std::sort(texts.begin(), texts.end());
   return texts;

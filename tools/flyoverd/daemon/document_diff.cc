@@ -20,15 +20,16 @@ void CompareByName(const std::string& path, const std::vector<T>& before,
                    const Both& both) {
   const auto old_items = ByName(before);
   const auto new_items = ByName(after);
+  const auto place = [&path](const std::string& name) { return path + "." + name; };
   for (const auto& [name, item] : old_items) {
-    if (!new_items.contains(name)) changes.push_back(path + "." + name + ": removed");
+    if (!new_items.contains(name)) changes.push_back(place(name) + ": removed");
   }
   for (const auto& [name, item] : new_items) {
     const auto it = old_items.find(name);
     if (it == old_items.end()) {
-      changes.push_back(path + "." + name + ": added");
+      changes.push_back(place(name) + ": added");
     } else if (!(*it->second == *item)) {
-      both(path + "." + name, *it->second, *item);
+      both(place(name), *it->second, *item);
     }
   }
 }

@@ -225,7 +225,7 @@ TEST(ParseDocument, DamagedDocumentsAreSafe) {
   text << file.rdbuf();
   std::string whole;  // without its comments, so that the damage hits
   for (std::string line; std::getline(text, line);) {
-    if (line.find_first_not_of(" ") != line.find('#')) whole += line + "\n";
+    if (line.find_first_not_of(' ') != line.find('#')) whole += line + "\n";
   }
   ASSERT_GT(whole.size(), 500u);
   const unsigned seed = std::random_device()();
