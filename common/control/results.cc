@@ -18,7 +18,8 @@ namespace flyover {
 
 FLYOVER_RESULT(PortResult, name, device, driver, tap, mac, mtu, link_up, admin_up, speed_mbps,
                rx_queues, tx_queues, rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed,
-               rx_errors, rx_no_mbuf, tap_in_packets, tap_out_packets, addresses, features)
+               rx_errors, rx_no_mbuf, tap_in_packets, tap_in_writes, tap_out_packets, addresses,
+               features)
 FLYOVER_RESULT(PortsResult, ports)
 FLYOVER_RESULT(LcoreResult, index, cpu, numa, busy_percent, busy_cycles, idle_cycles, packets,
                bursts, loop_max_us, sleeping, ports_queues)

@@ -52,6 +52,7 @@ struct PortResult {
   uint64_t rx_errors = 0;
   uint64_t rx_no_mbuf = 0;
   uint64_t tap_in_packets = 0;   // written to the kernel
+  uint64_t tap_in_writes = 0;    // frames it took them as: joined TCP segments are one
   uint64_t tap_out_packets = 0;  // read from the kernel
   std::vector<std::string> addresses;
   std::vector<std::string> features;  // what it does beyond forwarding: "urpf strict"

@@ -285,6 +285,7 @@ void ExceptionThread::Account(std::span<rte_mbuf* const> frames, bool written) {
   if (!written) return Add(counters.to_kernel_errors, frames.size());
   uint64_t bytes = 0;
   for (const rte_mbuf* const m : frames) bytes += m->pkt_len;
+  Add(counters.to_kernel_writes, 1);
   Add(counters.to_kernel_packets, frames.size());
   Add(counters.to_kernel_bytes, bytes);
 }

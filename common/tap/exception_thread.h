@@ -46,6 +46,7 @@ namespace flyover {
 struct TapCounters {
   std::atomic<uint64_t> to_kernel_packets{0};
   std::atomic<uint64_t> to_kernel_bytes{0};
+  std::atomic<uint64_t> to_kernel_writes{0};  // frames the kernel saw: joined segments are one
   std::atomic<uint64_t> to_kernel_errors{0};  // tap_write_failed
   std::atomic<uint64_t> from_kernel_packets{0};
   std::atomic<uint64_t> from_kernel_bytes{0};

@@ -203,6 +203,7 @@ TEST_F(ExceptionThreadTest, SegmentsOfAStreamAreWrittenAsOneInOrder) {
   thread_->Stop();
   EXPECT_EQ(thread_->ledger()[PortSource(kLan)].punted, 4u);
   EXPECT_EQ(thread_->counters(kLan).to_kernel_packets, 4u);
+  EXPECT_EQ(thread_->counters(kLan).to_kernel_writes, 3u);
   EXPECT_EQ(thread_->counters(kLan).to_kernel_bytes, 60 + 3 * segment(0).size());
 }
 

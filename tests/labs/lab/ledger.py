@@ -78,7 +78,7 @@ class Witness:
             tap_out, tap_in = network.router.packets(port["tap"])
             sample[name] = {"rx": port["rx_packets"], "missed": port["rx_missed"], "tx": port["tx_packets"],
                             "peer_sent": sent, "peer_received": received, "from_kernel": port["tap_out_packets"],
-                            "to_kernel": port["tap_in_packets"], "tap_out": tap_out, "tap_in": tap_in}
+                            "to_kernel": port["tap_in_writes"], "tap_out": tap_out, "tap_in": tap_in}
         return sample
 
     def _steady(self):

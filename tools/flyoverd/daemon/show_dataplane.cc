@@ -71,6 +71,7 @@ PortsResult ShowPorts(Dataplane& dataplane, KernelSide& kernel, const Document& 
     port.rx_errors = counters.rx_errors;
     port.rx_no_mbuf = counters.rx_no_mbuf;
     port.tap_in_packets = tap.to_kernel_packets.load(std::memory_order_relaxed);
+    port.tap_in_writes = tap.to_kernel_writes.load(std::memory_order_relaxed);
     port.tap_out_packets = tap.from_kernel_packets.load(std::memory_order_relaxed);
     for (const router::OwnAddress& own : kernel.sync().addresses().ports[p].own) {
       port.addresses.push_back(own.address.ToString());
