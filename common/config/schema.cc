@@ -38,6 +38,7 @@ std::string OneOfWords(const std::vector<Schema>& alternatives) {
 
 std::string KeyNames(const std::vector<SchemaKey>& keys) {
   std::vector<std::string_view> names;
+  names.reserve(keys.size());
   for (const SchemaKey& key : keys) names.push_back(key.name);
   return Joined(names);
 }

@@ -10,7 +10,7 @@
 namespace flyover {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 TEST(IpAddress, ParsesAndPrintsBothFamilies) {
   for (const char* text : {"0.0.0.0", "10.1.0.2", "255.255.255.255", "::", "::1", "2001:db8::1",

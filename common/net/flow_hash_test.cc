@@ -47,7 +47,7 @@ TEST(FlowHash, EveryInputBitMovesEveryOutputBit) {
   }
   for (unsigned bit = 0; bit < kInputs; ++bit) {
     for (unsigned out = 0; out < 64; ++out) {
-      EXPECT_NEAR(flips[bit][out], kTrials / 2, 6 * std::sqrt(kTrials) / 2) << bit << " " << out;
+      EXPECT_NEAR(flips[bit][out], kTrials / 2.0, 6 * std::sqrt(kTrials) / 2) << bit << " " << out;
     }
   }
 }

@@ -14,6 +14,7 @@ namespace {
 std::vector<uint32_t> KeysOf(const std::vector<WeightedMember>& members,
                              const std::vector<uint16_t>& assigned) {
   std::vector<uint32_t> keys;
+  keys.reserve(assigned.size());
   for (const uint16_t m : assigned) keys.push_back(members[m].key);
   return keys;
 }

@@ -28,8 +28,8 @@ class RibTest : public ::testing::Test {
   void Connected(const std::string& prefix, PortIndex port, uint32_t metric = 0) {
     Upsert({P(prefix), metric, 2, NexthopAction::kGlean, {{std::nullopt, port, 1}}});
   }
-  void Via(const std::string& prefix, std::vector<std::pair<std::string, PortIndex>> gateways,
-           uint32_t metric = 0) {
+  void Via(const std::string& prefix,
+           const std::vector<std::pair<std::string, PortIndex>>& gateways, uint32_t metric = 0) {
     RibRoute route{P(prefix), metric, 4, NexthopAction::kForward, {}};
     for (const auto& [gateway, port] : gateways) route.nexthops.push_back({A(gateway), port, 1});
     Upsert(route);

@@ -122,7 +122,7 @@ TEST(Ecmp, ManyFlowsSpreadEvenly) {
     const auto shares = Shares(PathsOf(lab, RandomFrames(kFlows, seed)));
     ASSERT_EQ(shares.size(), 4u);
     EXPECT_LT(Unevenness(shares, kFlows), 24) << "3 degrees of freedom, p < 2.5e-5";
-    for (const auto& [mac, n] : shares) EXPECT_NEAR(n, kFlows / 4, kFlows / 100);
+    for (const auto& [mac, n] : shares) EXPECT_NEAR(n, kFlows / 4.0, kFlows / 100.0);
   }
 }
 
@@ -141,10 +141,10 @@ TEST(Ecmp, WithoutAMemberOnlyItsFlowsMove) {
     }
     moved += before[i] != after[i];
   }
-  EXPECT_NEAR(moved, 8192 / 4, 8192 / 50);
+  EXPECT_NEAR(moved, 8192 / 4.0, 8192 / 50.0);
   const auto shares = Shares(after);
   ASSERT_EQ(shares.size(), 3u);
-  for (const auto& [mac, n] : shares) EXPECT_NEAR(n, 8192 / 3, 8192 / 25);
+  for (const auto& [mac, n] : shares) EXPECT_NEAR(n, 8192 / 3.0, 8192 / 25.0);
 }
 
 TEST(Ecmp, WhenAPortGoesDownItsFlowsMoveAndComeBack) {
@@ -204,7 +204,7 @@ TEST(Ecmp, SymmetricBothDirectionsTakeTheSamePath) {
     if (symmetric) {
       EXPECT_EQ(same, a.size());
     } else {
-      EXPECT_NEAR(same, 2000 / 4, 4 * std::sqrt(2000 * 0.25 * 0.75));
+      EXPECT_NEAR(same, 2000 / 4.0, 4 * std::sqrt(2000 * 0.25 * 0.75));
     }
     EXPECT_EQ(Shares(a).size(), 4u);
   }
