@@ -21,7 +21,8 @@ class StrongId {
   Rep value_ = 0;
 };
 
-// A port of the document, counted from 0 in the document's order. Not DPDK's port id.
+// A port of the document, be it a device or stacked on one, counted from 0 in the document's order.
+// Not DPDK's port id.
 using PortIndex = StrongId<struct PortIndexTag, uint8_t>;
 // A forwarding lcore, counted from 0. Not DPDK's lcore id.
 using LcoreIndex = StrongId<struct LcoreIndexTag, uint8_t>;
@@ -32,7 +33,8 @@ using GroupId = StrongId<struct GroupIdTag, uint32_t>;
 // A backend of the balancer. Never reused while a connection entry points at it.
 using BackendId = StrongId<struct BackendIdTag, uint16_t>;
 
-inline constexpr unsigned kMaxPorts = 32;
+inline constexpr unsigned kMaxPorts = 120;   // 2 * kMaxPorts + 1 sources fit in a byte
+inline constexpr unsigned kMaxDevices = 32;  // ports that DPDK opens
 inline constexpr unsigned kMaxLcores = 64;
 inline constexpr PortIndex kNoPort{0xff};
 

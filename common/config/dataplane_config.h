@@ -56,9 +56,31 @@ struct PortFeatures {
   bool operator==(const PortFeatures&) const = default;
 };
 
+// A sub-interface (IEEE 802.1Q, 802.1ad): the frames of another port that carry these tags.
+struct VlanConfig {
+  std::string port;    // whose frames; a device
+  uint16_t id = 0;     // 1 to 4094; of the outer tag, where there are two
+  uint16_t inner = 0;  // 0: one tag
+  bool operator==(const VlanConfig&) const = default;
+};
+
+enum class BondMode : uint8_t { kActiveBackup, k8023ad };
+
+inline constexpr std::array<std::string_view, 2> kBondModeNames = {"active-backup", "802.3ad"};
+
+// Several devices as one.
+struct BondConfig {
+  BondMode mode = BondMode::kActiveBackup;
+  std::vector<std::string> members;  // device strings; active-backup prefers the first
+  bool operator==(const BondConfig&) const = default;
+};
+
+// A port is one of: a device, a bond, a sub-interface of either.
 struct PortConfig {
   std::string name;
-  std::string device;   // PCI address or vdev string, as DPDK takes it
+  std::string device;  // PCI address or vdev string, as DPDK takes it
+  std::optional<BondConfig> bond;
+  std::optional<VlanConfig> vlan;
   uint16_t mtu = 1500;  // L3 bytes
   std::vector<InterfaceAddress> addresses;
   // Receive queues; none: as many as lcores, or what the device has.
@@ -67,10 +89,36 @@ struct PortConfig {
   std::string tap;                // interface name in the kernel; default: the port's name
   bool promiscuous = false;
   PortFeatures features;
-  DocumentMark mark;  // of the device
+  DocumentMark mark;  // of the device, or of what else the port is
 
   bool operator==(const PortConfig&) const = default;
 };
+
+// What DPDK opens for the port: its device, its bond's members, or nothing.
+inline std::vector<std::string> DevicesOf(const PortConfig& port) {
+  if (port.bond) return port.bond->members;
+  if (port.device.empty()) return {};
+  return {port.device};
+}
+
+// What the port is, for people: the device's string, or "vlan 100.7 on lan".
+inline std::string DeviceWords(const PortConfig& port) {
+  if (port.bond) {
+    std::string words = std::string(kBondModeNames[static_cast<size_t>(port.bond->mode)]) + " of";
+    for (const std::string& member : port.bond->members) words += " " + member;
+    return words;
+  }
+  if (!port.vlan) return port.device;
+  const std::string inner = port.vlan->inner == 0 ? "" : "." + std::to_string(port.vlan->inner);
+  return "vlan " + std::to_string(port.vlan->id) + inner + " on " + port.vlan->port;
+}
+
+// The port of that name. REQUIRES: there is one.
+inline PortIndex PortNamed(const std::vector<PortConfig>& ports, std::string_view name) {
+  size_t p = 0;
+  while (ports[p].name != name) ++p;
+  return PortIndex(static_cast<uint8_t>(p));
+}
 
 struct KernelConfig {
   std::string network_namespace;      // where the TAPs live; empty: the daemon's own

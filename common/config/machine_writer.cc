@@ -51,19 +51,32 @@ void WritePorts(const std::vector<PortConfig>& ports, YamlWriter& out) {
   out.Begin("ports");
   for (const PortConfig& port : ports) {
     out.Begin(YamlText(port.name));
-    out.Text("device", port.device);
+    if (port.vlan) {
+      out.Begin("vlan");
+      out.Text("port", port.vlan->port);
+      out.Put("id", port.vlan->id);
+      if (port.vlan->inner != 0) out.Put("inner", port.vlan->inner);
+      out.End();
+    } else if (port.bond) {
+      out.Begin("bond");
+      out.Put("mode", kBondModeNames[static_cast<size_t>(port.bond->mode)]);
+      out.Texts("members", port.bond->members);
+      out.End();
+    } else {
+      out.Text("device", port.device);
+    }
     out.Put("mtu", port.mtu);
     std::vector<std::string> addresses;
     for (const InterfaceAddress& address : port.addresses) addresses.push_back(address.ToString());
     out.Texts("addresses", addresses);
     if (port.queues) {
       out.Put("queues", *port.queues);
-    } else {
+    } else if (!port.vlan) {
       out.Put("queues", "auto");
     }
     if (port.mac) out.Text("mac", port.mac->ToString());
     out.Text("tap", port.tap);
-    out.Flag("promiscuous", port.promiscuous);
+    if (!port.vlan) out.Flag("promiscuous", port.promiscuous);
     WriteFeatures(port.features, out);
     out.End();
   }

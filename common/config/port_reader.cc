@@ -5,6 +5,7 @@
 
 #include "common/config/address_check.h"
 #include "common/config/machine_reader.h"
+#include "common/config/port_stack.h"
 
 namespace flyover {
 namespace {
@@ -53,16 +54,32 @@ struct Taken {
   Unique devices, interfaces, taps, addresses;
 };
 
-void ReadDevice(const ConfigValue& entry, PortConfig& port, Taken& taken, ConfigReport& report) {
-  const ConfigValue* const device = entry.Find("device");
-  if (device == nullptr) return;
-  port.device = device->As<std::string>();
-  port.mark = report.Mark(device->at);
-  const bool is_new =
-      taken.devices.Check(*device, DeviceName(port.device), entry.path, "device", report);
-  const std::string interface = VdevInterface(port.device);
+void CheckDevice(const ConfigValue& device, const std::string& owner, Taken& taken,
+                 ConfigReport& report) {
+  const auto& text = device.As<std::string>();
+  const bool is_new = taken.devices.Check(device, DeviceName(text), owner, "device", report);
+  const std::string interface = VdevInterface(text);
   if (is_new && !interface.empty()) {
-    taken.interfaces.Check(*device, interface, entry.path, "interface", report);
+    taken.interfaces.Check(device, interface, owner, "interface", report);
+  }
+}
+
+void ReadDevice(const ConfigValue& entry, PortConfig& port, Taken& taken, ConfigReport& report) {
+  if (const ConfigValue* const device = entry.Find("device")) {
+    port.device = device->As<std::string>();
+    port.mark = report.Mark(device->at);
+    CheckDevice(*device, entry.path, taken, report);
+  }
+  const ConfigValue* const bond = entry.Find("bond");
+  if (bond == nullptr) return;
+  BondConfig& config = port.bond.emplace();
+  port.mark = report.Mark(bond->at);
+  if (const ConfigValue* const mode = bond->Find("mode")) {
+    if (mode->As<std::string>() == kBondModeNames[1]) config.mode = BondMode::k8023ad;
+  }
+  for (const ConfigValue& member : bond->ItemsOf("members")) {
+    config.members.push_back(member.As<std::string>());
+    CheckDevice(member, entry.path, taken, report);
   }
 }
 
@@ -146,9 +163,13 @@ std::vector<PortConfig> ReadPorts(const ConfigValue& document, ConfigReport& rep
     PortConfig& port = ports.emplace_back();
     port.name = entry.key;
     entry.Get("mtu", port.mtu);
+    if (const ConfigValue* const vlan = entry.Find("vlan"); vlan && !entry.Find("mtu")) {
+      port.mtu = MtuOfLower(document, *vlan);
+    }
     entry.Get("promiscuous", port.promiscuous);
     port.features = ReadFeatures(entry);
     ReadDevice(entry, port, taken, report);
+    ReadVlan(entry, port, report);
     ReadTap(entry, port, taken, report);
     ReadAddresses(entry, port, taken, report);
     if (const ConfigValue* const queues = entry.Find("queues"); queues && queues->Is<uint64_t>()) {
@@ -163,6 +184,7 @@ std::vector<PortConfig> ReadPorts(const ConfigValue& document, ConfigReport& rep
       }
     }
   }
+  CheckStack(document, ports, report);
   return ports;
 }
 

@@ -16,10 +16,11 @@ namespace flyover {
     NLOHMANN_JSON_EXPAND(NLOHMANN_JSON_PASTE(NLOHMANN_JSON_FROM_WITH_DEFAULT, __VA_ARGS__)) \
   }
 
+FLYOVER_RESULT(BondMemberResult, device, link_up, active)
 FLYOVER_RESULT(PortResult, name, device, driver, tap, mac, mtu, link_up, admin_up, speed_mbps,
                rx_queues, tx_queues, rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed,
                rx_errors, rx_no_mbuf, tap_in_packets, tap_in_writes, tap_out_packets, addresses,
-               features)
+               members, features)
 FLYOVER_RESULT(PortsResult, ports)
 FLYOVER_RESULT(LcoreResult, index, cpu, numa, busy_percent, busy_cycles, idle_cycles, packets,
                bursts, loop_max_us, sleeping, ports_queues)

@@ -32,6 +32,11 @@
 
 namespace flyover {
 
+struct BondMemberResult {
+  std::string device;
+  bool link_up = false;
+  bool active = false;  // carries packets
+};
 struct PortResult {
   std::string name;
   std::string device;
@@ -55,7 +60,8 @@ struct PortResult {
   uint64_t tap_in_writes = 0;    // frames it took them as: joined TCP segments are one
   uint64_t tap_out_packets = 0;  // read from the kernel
   std::vector<std::string> addresses;
-  std::vector<std::string> features;  // what it does beyond forwarding: "urpf strict"
+  std::vector<BondMemberResult> members;  // of a bond
+  std::vector<std::string> features;      // what it does beyond forwarding: "urpf strict"
 };
 struct PortsResult {
   std::vector<PortResult> ports;
@@ -290,6 +296,7 @@ struct BackendChangeResult {
 
 // nlohmann's hooks: `nlohmann::json j = result;` and `j.get_to(result)` (throws on a wrong type).
 #define FLYOVER_CONTROL_RESULTS(X) \
+  X(BondMemberResult)              \
   X(PortResult)                    \
   X(PortsResult)                   \
   X(LcoreResult)                   \

@@ -1,6 +1,5 @@
 #include "common/dpdk/port.h"
 
-#include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
@@ -11,7 +10,7 @@
 #include <vector>
 
 #include "common/dpdk/packet_sockets.h"
-#include "common/dpdk/pci_device.h"
+#include "common/dpdk/probe.h"
 
 namespace flyover {
 namespace {
@@ -19,17 +18,8 @@ namespace {
 constexpr uint16_t kRxDescriptors = 1024;
 constexpr uint16_t kTxDescriptors = 1024;
 
-std::string NameOf(const std::string& device) { return device.substr(0, device.find(',')); }
-
 Status DpdkStatus(const std::string& what, int error) {
   return Status(StatusCode::kInternal, what + ": " + rte_strerror(error < 0 ? -error : error));
-}
-
-// Why DPDK did not take a PCI device.
-Status ExplainPci(const std::string& name) {
-  if (Status status = PciIsFree("/sys", name); !status.ok()) return status;
-  return Status(StatusCode::kUnavailable, "DPDK has no driver that takes PCI device " + name +
-                                              ", or another process uses it");
 }
 
 // For devices that have no address at all: locally administered, the same at every start.
@@ -44,7 +34,7 @@ MacAddress MacFromName(const std::string& name) {
 // Asking a device that has none would print errors of DPDK.
 bool MayHaveRxInterrupts(const std::string& device) {
   if (IsPciDevice(device)) return true;
-  const std::string name = NameOf(device);
+  const std::string name = DeviceNameOf(device);
   return name.starts_with("net_tap") || name.starts_with("net_memif") ||
          name.starts_with("net_virtio_user");
 }
@@ -58,18 +48,6 @@ uint16_t MaxFrameOverhead(const rte_eth_dev_info& info) {
 
 }  // namespace
 
-bool IsPciDevice(const std::string& device) {
-  const std::string name = NameOf(device);
-  unsigned domain = 0, bus = 0, slot = 0, function = 0;
-  int end = 0;
-  const bool full =
-      std::sscanf(name.c_str(), "%4x:%2x:%2x.%1o%n", &domain, &bus, &slot, &function, &end) == 4;
-  if (full) return static_cast<size_t>(end) == name.size() && end == 12;
-  end = 0;
-  return std::sscanf(name.c_str(), "%2x:%2x.%1o%n", &bus, &slot, &function, &end) == 3 &&
-         static_cast<size_t>(end) == name.size() && end == 7;
-}
-
 Port::Port(Port&& other) noexcept
     : id_(std::exchange(other.id_, UINT16_MAX)),
       rx_queues_(other.rx_queues_),
@@ -77,6 +55,7 @@ Port::Port(Port&& other) noexcept
       numa_node_(other.numa_node_),
       if_index_(other.if_index_),
       rx_interrupts_(other.rx_interrupts_),
+      bond_(other.bond_),
       driver_(std::move(other.driver_)),
       mac_(other.mac_) {}
 
@@ -88,21 +67,12 @@ Port::~Port() {
 
 Result<Port> Port::Open(const PortOptions& options) {
   Port port;
-  const std::string name = NameOf(options.device);
-  const bool pci = IsPciDevice(options.device);
-  // PCI devices were probed when EAL started; a vdev may exist already (one side of a memif or ring
-  // pair).
-  if (rte_eth_dev_get_port_by_name(name.c_str(), &port.id_) != 0) {
-    port.id_ = UINT16_MAX;
-    if (pci) return ExplainPci(name);
-    const int error = rte_dev_probe(options.device.c_str());
-    if (error != 0 || rte_eth_dev_get_port_by_name(name.c_str(), &port.id_) != 0) {
-      port.id_ = UINT16_MAX;
-      return Status(StatusCode::kNotFound,
-                    "DPDK could not open it (" + std::string(rte_strerror(-error)) +
-                        "); accepted: a PCI address, or a vdev such as net_af_packet0,iface=veth1");
-    }
-  }
+  const Result<uint16_t> id = options.bond.members.empty()
+                                  ? ProbeDevice(options.device)
+                                  : CreateBond(options.device, options.bond);
+  if (!id.ok()) return id.status();
+  port.id_ = *id;
+  port.bond_ = !options.bond.members.empty();
   if (Status status = port.Configure(options); !status.ok()) return status;
   return port;
 }
@@ -206,6 +176,11 @@ RxEvent Port::rx_event(unsigned queue) const {
   return {.socket = sockets[queue]};
 }
 
+std::vector<BondMember> Port::members() const {
+  if (!bond_) return {};
+  return MembersOfBond(id_);
+}
+
 LinkState Port::link() const {
   rte_eth_link link{};
   if (rte_eth_link_get_nowait(id_, &link) != 0) return {};
@@ -230,6 +205,25 @@ Status Port::SetMtu(uint16_t mtu) {
   const int error = rte_eth_dev_set_mtu(id_, mtu);
   if (error == 0 || error == -ENOTSUP) return Status::Ok();
   return DpdkStatus("setting mtu " + std::to_string(mtu), error);
+}
+
+void Port::SetVirtualMacs(const std::vector<MacAddress>& macs) {
+  const auto ether = [](const MacAddress& mac) {
+    rte_ether_addr address;
+    std::copy(mac.bytes.begin(), mac.bytes.end(), address.addr_bytes);
+    return address;
+  };
+  for (const MacAddress& mac : virtual_macs_) {
+    rte_ether_addr address = ether(mac);
+    rte_eth_dev_mac_addr_remove(id_, &address);
+  }
+  virtual_macs_ = macs;
+  // An 802.3ad bond drops what is not for its one address before it looks at its filters.
+  if (bond_ && !macs.empty()) rte_eth_promiscuous_enable(id_);
+  for (const MacAddress& mac : macs) {
+    rte_ether_addr address = ether(mac);
+    if (rte_eth_dev_mac_addr_add(id_, &address, 0) != 0) rte_eth_promiscuous_enable(id_);
+  }
 }
 
 Status Port::SetLinkUp(bool up) {

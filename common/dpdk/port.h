@@ -9,14 +9,18 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/status.h"
+#include "common/dpdk/bond.h"
+#include "common/dpdk/probe.h"
 #include "common/net/mac_address.h"
 
 namespace flyover {
 
 struct PortOptions {
-  std::string device;      // PCI address or vdev, with arguments
+  std::string device;      // PCI address or vdev, with arguments; of a bond its new name
+  BondOptions bond;        // no members: a device
   uint16_t mtu = 1500;     // L3 bytes
   unsigned rx_queues = 1;  // wanted; a device may have fewer
   unsigned tx_queues = 1;
@@ -70,11 +74,21 @@ class Port {
   // REQUIRES: started.
   RxEvent rx_event(unsigned queue) const;
 
+  // Of a bond; else none.
+  std::vector<BondMember> members() const;
+  // Ten times a second.
+  void FollowMembers() {
+    if (bond_) FollowMemberLinks(id_);
+  }
+
   LinkState link() const;
   PortCounters counters() const;
   // Where a device cannot set its MTU, larger packets are still dropped by the path; only a device
   // that would refuse frames of that size is an error.
   Status SetMtu(uint16_t mtu);
+  // Addresses besides mac() whose frames the device must let in. A device that cannot filter by so
+  // many becomes promiscuous.
+  void SetVirtualMacs(const std::vector<MacAddress>& macs);
   // Administrative state: as `ip link set up|down`.
   Status SetLinkUp(bool up);
 
@@ -88,11 +102,10 @@ class Port {
   unsigned numa_node_ = 0;
   unsigned if_index_ = 0;  // of the kernel's interface below the device, 0: none
   bool rx_interrupts_ = false;
+  bool bond_ = false;
   std::string driver_;
   MacAddress mac_;
+  std::vector<MacAddress> virtual_macs_;
 };
-
-// True for "0000:3b:00.0" and "3b:00.0", with or without arguments behind a comma.
-bool IsPciDevice(const std::string& device);
 
 }  // namespace flyover

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+
+#include "common/net/byte_order.h"
 
 namespace flyover {
 
@@ -16,7 +18,12 @@ struct MacAddress {
 
   // Twice a packet: two loads each, where the default would call memcmp.
   constexpr bool operator==(const MacAddress& other) const {
-    return std::bit_cast<Words>(bytes) == std::bit_cast<Words>(other.bytes);
+    if (std::is_constant_evaluated()) return bytes == other.bytes;
+    const uint8_t* const a = bytes.data();
+    const uint8_t* const b = other.bytes.data();
+    return ((LoadUnaligned<uint32_t>(a) ^ LoadUnaligned<uint32_t>(b)) |
+            static_cast<uint32_t>(LoadUnaligned<uint16_t>(a + 4) ^
+                                  LoadUnaligned<uint16_t>(b + 4))) == 0;
   }
   constexpr auto operator<=>(const MacAddress&) const = default;
 
@@ -29,15 +36,6 @@ struct MacAddress {
   // "02:00:00:00:00:0c"; six pairs of hexadecimal digits, nothing else.
   static std::optional<MacAddress> Parse(std::string_view text);
   std::string ToString() const;
-
- private:
-  struct Words {
-    std::array<uint16_t, 3> word;
-    constexpr bool operator==(const Words& other) const {
-      return ((word[0] ^ other.word[0]) | (word[1] ^ other.word[1]) | (word[2] ^ other.word[2])) ==
-             0;
-    }
-  };
 };
 static_assert(sizeof(MacAddress) == 6);
 

@@ -152,6 +152,7 @@ std::optional<LinkMessage> ParseLink(Bytes message) {
   link.name = attributes.text(IFLA_IFNAME);
   link.mtu = attributes.number<uint32_t>(IFLA_MTU, 0);
   link.mac = attributes.mac(IFLA_ADDRESS);
+  link.lower = attributes.number<int>(IFLA_LINK, 0);
   link.kind = Attributes(attributes.bytes(IFLA_LINKINFO)).text(IFLA_INFO_KIND);
   return link;
 }

@@ -25,6 +25,7 @@ struct LinkMessage {
   std::string kind;    // IFLA_INFO_KIND: "tun", "veth"; empty for hardware
   uint32_t flags = 0;  // IFF_UP, IFF_LOWER_UP ...
   uint32_t mtu = 0;    // 0: not told
+  int lower = 0;       // IFLA_LINK: the interface that this one is stacked on; 0: none
   std::optional<MacAddress> mac;
 
   bool admin_up() const;

@@ -8,6 +8,7 @@
 
 #include "common/base/strong_id.h"
 #include "common/net/ip_prefix.h"
+#include "common/net/mac_address.h"
 
 namespace flyover::router {
 
@@ -21,6 +22,8 @@ struct OwnAddress {
 struct PortAddresses {
   std::vector<OwnAddress> own;         // primary ones first, otherwise in the kernel's order
   std::vector<Ipv4Address> broadcast;  // directed broadcast addresses of the port's subnets
+  // Of macvlan devices on the port's TAP that are up: a VRRP daemon's virtual routers.
+  std::vector<MacAddress> macs;
   bool operator==(const PortAddresses&) const = default;
 };
 

@@ -91,9 +91,15 @@ KernelSync::KernelSync(Options options, Rib& rib, netlink::Socket events, netlin
 
 KernelSync::~KernelSync() = default;
 
-PortIndex KernelSync::PortOf(int if_index) const {
+PortIndex KernelSync::PortOfTap(int if_index) const {
   const auto link = links_.find(if_index);
   return link == links_.end() ? kNoPort : link->second.port;
+}
+
+PortIndex KernelSync::PortOf(int if_index) const {
+  const auto link = links_.find(if_index);
+  if (link == links_.end()) return kNoPort;
+  return link->second.lower == 0 ? link->second.port : PortOfTap(link->second.lower);
 }
 
 const KernelSyncCounters& KernelSync::counters() const {
@@ -244,6 +250,12 @@ void KernelSync::HandleLink(const netlink::LinkMessage& m) {
   link.admin_up = m.admin_up();
   link.carrier = m.carrier();
   if (m.mtu != 0) link.mtu = m.mtu;
+  link.mac = m.mac.value_or(MacAddress{});
+  if (m.kind == "macvlan") {
+    link.lower = m.lower;
+    addresses_dirty_ = true;
+    if (fresh && PortOf(m.if_index) != kNoPort) RequestDump("a macvlan appeared on a TAP");
+  }
   // A TAP that somebody renames remains the port's: its queue is still ours.
   if (link.port == kNoPort) {
     const auto tap = std::ranges::find(options_.ports, m.name, &PortTap::tap);
@@ -300,7 +312,7 @@ void KernelSync::HandleAddress(const netlink::AddressMessage& m) {
 }
 
 void KernelSync::HandleNeighbor(const netlink::NeighborMessage& m, Clock::time_point now) {
-  const PortIndex port = PortOf(m.if_index);
+  const PortIndex port = PortOfTap(m.if_index);
   if (port == kNoPort) return;
   if (neighbors_.Apply(port, m, now) && options_.on_neighbor_settled) {
     options_.on_neighbor_settled(port, m.address);
@@ -385,8 +397,8 @@ Status KernelSync::DumpTables(Clock::time_point now) {
       netlink::DumpNeighbors, netlink::kIpFamilies, [this] { neighbors_.BeginDump(); },
       [&](Bytes b) {
         const auto m = netlink::ParseNeighbor(b);
-        if (m && PortOf(m->if_index) != kNoPort) {
-          neighbors_.ApplyDumped(PortOf(m->if_index), *m, now);
+        if (m && PortOfTap(m->if_index) != kNoPort) {
+          neighbors_.ApplyDumped(PortOfTap(m->if_index), *m, now);
         }
       },
       complete);
@@ -442,11 +454,17 @@ void KernelSync::PublishAddresses() {
       if (primary != primaries || (m.flags & IFA_F_DADFAILED) != 0) continue;
       const IpAddress& address = m.address.address;
       if (const PortIndex port = PortOf(m.if_index); port != kNoPort) {
-        next.ports[port.value()].own.push_back({m.address, primary, vip});
+        // A virtual router's address moves to another box: it does not speak for the port.
+        const bool own = PortOfTap(m.if_index) == port;
+        next.ports[port.value()].own.push_back({m.address, primary && own, vip});
       } else if (!IsLoopback(address) && !(address.is_v6() && address.v6().IsLinkLocal())) {
         next.elsewhere.push_back(address);
       }
     }
+  }
+  for (const auto& [if_index, link] : links_) {
+    const PortIndex port = link.lower == 0 ? kNoPort : PortOf(if_index);
+    if (port != kNoPort && link.up()) next.ports[port.value()].macs.push_back(link.mac);
   }
   for (const auto& [if_index, address] : routes_.broadcasts()) {
     const PortIndex port = PortOf(if_index);

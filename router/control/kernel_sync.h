@@ -121,6 +121,8 @@ class KernelSync {
     bool carrier = false;
     uint32_t mtu = 0;
     uint32_t generation = 0;
+    int lower = 0;  // of a macvlan: the interface below it
+    MacAddress mac;
     bool up() const { return admin_up && carrier; }
   };
   struct Address {
@@ -138,6 +140,9 @@ class KernelSync {
   void HandleNeighbor(const netlink::NeighborMessage& neighbor, Clock::time_point now);
   void HandleRoute(const netlink::RouteMessage& route);
   void RemoveLink(int if_index);
+  // The port whose TAP this is; kNoPort for all else.
+  PortIndex PortOfTap(int if_index) const;
+  // The same, or the port that a macvlan stands on: its addresses and routes are the port's.
   PortIndex PortOf(int if_index) const;
 
   void RequestDump(const char* why);

@@ -1,5 +1,6 @@
 #include "router/datapath/ethernet_input.h"
 
+#include "common/datapath/vlan.h"
 #include "common/net/headers.h"
 
 namespace flyover::router {
@@ -7,15 +8,6 @@ namespace {
 
 constexpr unsigned kArpLength = 28;  // RFC 826 for IPv4 over Ethernet
 constexpr uint8_t kLlcOsi = 0xfe;    // SAP of IS-IS (ISO 10589)
-
-// Two loads each; asked twice a packet.
-bool Same(const MacAddress& a, const MacAddress& b) {
-  const uint8_t* const x = a.bytes.data();
-  const uint8_t* const y = b.bytes.data();
-  return ((LoadUnaligned<uint32_t>(x) ^ LoadUnaligned<uint32_t>(y)) |
-          static_cast<uint32_t>(LoadUnaligned<uint16_t>(x + 4) ^ LoadUnaligned<uint16_t>(y + 4))) ==
-         0;
-}
 
 // 01:80:c2:00:00:xx: what bridges keep to themselves (LLDP, LACP, STP; IEEE 802.1Q 8.6.3), GARP,
 // and IS-IS with another LLC header than we know. For the neighbour on the wire, thus for the
@@ -36,12 +28,24 @@ bool IsSaneArp(const rte_mbuf* m, const EthernetHeader& ethernet, unsigned offse
          std::memcmp(arp + 8, ethernet.src.bytes.data(), 6) == 0;
 }
 
-// Takes a priority tag (VLAN 0) off, so that the kernel, which may know no VLANs, sees an untagged
-// frame.
-void RemovePriorityTag(rte_mbuf* m) {
-  auto* data = rte_pktmbuf_mtod(m, uint8_t*);
-  std::memmove(data + sizeof(VlanHeader), data, 12);
-  rte_pktmbuf_adj(m, sizeof(VlanHeader));
+// Takes all tags off, so that the kernel, which has a TAP for every sub-interface, sees untagged
+// frames. False: the frame was dropped.
+bool TakeTagsOff(StageContext& ctx, const PortTable& ports, PortIndex in_port, rte_mbuf* m) {
+  const VlanTags tags = ReadVlanTags(m);
+  // Beside those that name the port, one that carries a priority only (VLAN 0) may stand.
+  const unsigned expected = ports[in_port].vlan_tags;
+  if (!tags.valid || tags.count != expected || tags.length > sizeof(VlanHeader) * (expected + 1)) {
+    ctx.Drop(m, tags.truncated ? DropReason::kTruncated : DropReason::kVlanUnknown);
+    return false;
+  }
+  if (tags.length != 0) RemoveVlanTags(m, tags.length);
+  m->ol_flags &= ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ |
+                   RTE_MBUF_F_RX_QINQ_STRIPPED);
+  if (ports[in_port].vlan_tags != 0 && !ports[in_port].up) {
+    ctx.Drop(m, DropReason::kPortDown);
+    return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -59,39 +63,28 @@ void EthernetInput(StageContext& ctx, const PortTable& ports, Burst& burst, cons
     }
     const PortEntry& port = ports[meta.in_port];
     const EthernetHeader* ethernet = HeaderAt<EthernetHeader>(m, 0);
-    unsigned offset = sizeof(EthernetHeader);
+    constexpr unsigned offset = sizeof(EthernetHeader);
     uint16_t type = ethernet->type.host();
-    if (type == kEtherTypeVlan) {
-      if (m->pkt_len < sizeof(EthernetHeader) + sizeof(VlanHeader)) {
-        ctx.Drop(m, DropReason::kTruncated);
-        continue;
-      }
-      const auto* vlan = HeaderAt<VlanHeader>(m, offset);
-      if ((vlan->tci.host() & 0x0fff) != 0) {
-        ctx.Drop(m, DropReason::kVlanUnknown);
-        continue;
-      }
-      type = vlan->type.host();
-      RemovePriorityTag(m);
+    if (__builtin_expect(HasVlanTag(m, type), 0)) {
+      if (!TakeTagsOff(ctx, ports, meta.in_port, m)) continue;
       ethernet = HeaderAt<EthernetHeader>(m, 0);
-    } else if (type == kEtherTypeQinq) {
-      ctx.Drop(m, DropReason::kVlanUnknown);
-      continue;
+      type = ethernet->type.host();
     }
     if (m->pkt_len > offset + port.mtu) {  // a tag does not count: it is off by now
       ctx.Drop(m, DropReason::kRxTooBig);
       continue;
     }
-    if (ethernet->src.IsMulticast() || Same(ethernet->src, port.mac)) {
+    if (ethernet->src.IsMulticast() || ethernet->src == port.mac) {
       ctx.Drop(m, DropReason::kBadSourceMac);
       continue;
     }
-    if (!Same(ethernet->dst, port.mac)) {
-      if (!ethernet->dst.IsMulticast()) {
+    if (ethernet->dst != port.mac) {
+      if (ethernet->dst.IsMulticast()) {
+        meta.flags |= kL2Group;
+      } else if (!port.HasVirtualMac(ethernet->dst)) {
         ctx.Drop(m, DropReason::kNotForUs);
         continue;
       }
-      meta.flags |= kL2Group;
     }
     meta.l3_offset = static_cast<uint16_t>(offset);
 

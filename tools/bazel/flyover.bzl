@@ -25,6 +25,7 @@ _DPDK_LINKOPTS = ["-l" + lib for lib in [
     "rte_bus_vdev",
     "rte_bus_pci",
     "rte_pci",
+    "rte_net_bond",
     "rte_net_ring",
     "rte_kvargs",
     "rte_telemetry",

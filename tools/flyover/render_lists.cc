@@ -88,7 +88,14 @@ std::string Render(const PortsResult& result, const RenderOptions& options) {
     for (const std::string& feature : p.features) words += (words.empty() ? "" : ", ") + feature;
     if (!words.empty()) features.AddRow({p.name, words});
   }
+  Table members({{"PORT"}, {"MEMBER"}, {"LINK"}, {"ROLE"}});
+  for (const PortResult& p : result.ports) {
+    for (const BondMemberResult& m : p.members) {
+      members.AddRow({p.name, m.device, m.link_up ? "up" : "down", m.active ? "active" : "spare"});
+    }
+  }
   return traffic.Render() + "\n" + details.Render() +
+         (members.empty() ? "" : "\n" + members.Render()) +
          (features.empty() ? "" : "\n" + features.Render());
 }
 

@@ -64,6 +64,16 @@ class Downloads(Program):
         return lines[-1]
 
 
+class Switch:
+    """A learning switch between interfaces of a node; runs until the lab ends."""
+
+    def __init__(self, node, *interfaces):
+        process = node.background([paths.PYTHON, "-u", _HERE / "switch.py", *interfaces], "switch",
+                                  stdout=subprocess.PIPE)
+        if process.stdout.readline().strip() not in ("ready", b"ready"):
+            raise AssertionError("the switch did not start; see its log")
+
+
 class Probe(Program):
     """Steady pings; returns once the first was sent."""
 

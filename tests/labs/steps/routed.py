@@ -31,12 +31,12 @@ def _traceroute(net, says, family):
     says.equal(hops, [OWN[family], FAR[family]], f"IPv{family}: Flyover is the first hop and says so, the target the second")
 
 
-def download(net, says, url, claim, name="big.bin"):
-    """curl into a file; every byte compared."""
+def download(net, says, url, claim, name="big.bin", node=None):
+    """curl into a file, by the client unless told; every byte compared."""
     path = net.lab.state / "download"
     path.unlink(missing_ok=True)
     report = "%{http_code} %{size_download} bytes, %{speed_download} bytes/s"
-    result = says.run(net.client, ["curl", "-sS", "-g", "--max-time", "30", "-o", path, "-w", report, url])
+    result = says.run(node or net.client, ["curl", "-sS", "-g", "--max-time", "30", "-o", path, "-w", report, url])
     good = result.returncode == 0 and path.exists() and files.sha256(path) == Web.checksums[name]
     return says.check(good, f"{claim}, SHA-256 is right",
                       f"curl exit code {result.returncode}, {path.stat().st_size if path.exists() else 0} of {BIG} bytes")

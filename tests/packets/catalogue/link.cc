@@ -153,7 +153,7 @@ void Vlans(std::vector<Row>& rows) {
   rows.push_back(Drops("VL_nothing_behind_tag", "18 bytes",
                        Cut(eth / Vlan{.id = 0} / Transit(), 18), R::kIpv4Truncated));
   rows.push_back(Drops("VL_priority_tag_twice", "the inner tag is no protocol of ours",
-                       eth / Vlan{.id = 0} / Vlan{.id = 0} / Transit(), R::kUnknownEtherType));
+                       eth / Vlan{.id = 0} / Vlan{.id = 0} / Transit(), R::kVlanUnknown));
 }
 
 void Frames(std::vector<Row>& rows) {

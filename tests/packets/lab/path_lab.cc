@@ -99,9 +99,15 @@ PathLab::PathLab(const LabOptions& options) : options_(options) {
     const Status started = dataplane_->port(Index(p))->Start();
     EXPECT_TRUE(started.ok()) << started.message();
   }
+  AddVlans();
   rib_ = std::make_unique<router::Rib>(dataplane_->tables(), dataplane_->qsbr());
   PublishPorts();
   AddRoutes(*rib_);
+  for (size_t v = 0; v < options.vlans.size(); ++v) {
+    AddNetwork(*rib_, static_cast<unsigned>(kPorts + v), static_cast<unsigned>(101 + v));
+    AddNeighbor(*rib_, static_cast<unsigned>(kPorts + v), static_cast<unsigned>(101 + v),
+                VlanHostMac(static_cast<unsigned>(v)));
+  }
   std::vector<const lb::ConnectionTable*> connections;
   std::vector<const lb::LbCounters*> counters;
   for (unsigned l = 0; l < options.lcores; ++l) {
@@ -145,8 +151,30 @@ void PathLab::PublishPorts() {
     SetPortFeatures(features_[p], entry);
     rib_->SetPort(Index(p), {.mac = entry.mac, .mtu = entry.mtu, .up = entry.up});
   }
+  for (size_t v = 0; v < options_.vlans.size(); ++v) {
+    const LabVlan& vlan = options_.vlans[v];
+    const PortIndex index = Index(static_cast<unsigned>(kPorts + v));
+    router::PortEntry& entry = table->ports[index.value()];
+    const std::string n = std::to_string(101 + v);
+    entry.present = true;
+    entry.up = vlan.up;
+    entry.mtu = vlan.mtu;
+    entry.mac = MacAddress{PortMac(vlan.device)};
+    entry.ipv4 = Ipv4Address::Parse("10." + n + ".0.1");
+    entry.ipv6 = Ipv6Address::Parse("2001:db8:" + n + "::1");
+    rib_->SetPort(index, {.mac = entry.mac, .mtu = entry.mtu, .up = entry.up});
+    table->AddSubPort(index, Index(vlan.device), vlan.outer, vlan.inner);
+  }
   table->Seal();
   dataplane_->port_table().Publish(std::move(table), dataplane_->qsbr());
+}
+
+void PathLab::AddVlans() {
+  for (size_t v = 0; v < options_.vlans.size(); ++v) {
+    const LabVlan& vlan = options_.vlans[v];
+    dataplane_->AddVlan(Index(static_cast<unsigned>(kPorts + v)), Index(vlan.device), vlan.outer,
+                        vlan.inner);
+  }
 }
 
 void PathLab::SetPort(unsigned port, uint16_t mtu, bool up) {
@@ -161,7 +189,10 @@ void PathLab::SetFeatures(unsigned port, const PortFeatures& features) {
 }
 
 void PathLab::Send(unsigned port, const Bytes& frame, const Form& form, unsigned queue) {
-  rte_mbuf* const m = factory_->Make(frame, form);
+  SendMbuf(port, factory_->Make(frame, form), queue);
+}
+
+void PathLab::SendMbuf(unsigned port, rte_mbuf* m, unsigned queue) {
   ASSERT_EQ(rte_ring_enqueue(rx_rings_[port][queue], m), 0) << "the test's wire is full";
   ++wire_in_[port];
 }
@@ -299,6 +330,7 @@ void PathLab::CheckLedger() {
   threads.emplace_back(&exception_, HeldCounts{});
   threads.emplace_back(&dataplane_->control_ledger(), HeldCounts{});
   uint64_t tx_in_all = 0;
+  std::array<uint64_t, kPorts> entered{};  // by wire: a device and its sub-interfaces
   for (size_t s = 0; s < kSourceCount; ++s) {
     SourceLedger sum;
     uint64_t held = 0;
@@ -320,10 +352,14 @@ void PathLab::CheckLedger() {
     // The rings between threads are empty: Settle ran until nothing moved.
     EXPECT_EQ(sum.handed_over, sum.taken_over) << "source " << s;
     EXPECT_EQ(sum.entered + sum.copies, sum.tx + sum.punted + drops + held) << "source " << s;
-    if (s < kPorts) {
-      EXPECT_EQ(sum.entered, wire_in_[s]) << "what the wire brought, p" << s;
+    if (s < kPorts) entered[s] += sum.entered;
+    if (s >= kPorts && s < kPorts + options_.vlans.size()) {
+      entered[options_.vlans[s - kPorts].device] += sum.entered;
     }
     tx_in_all += sum.tx;
+  }
+  for (unsigned p = 0; p < kPorts; ++p) {
+    EXPECT_EQ(entered[p], wire_in_[p]) << "what the wire brought, p" << p;
   }
   uint64_t wire_out = 0;
   for (const uint64_t n : wire_out_) wire_out += n;

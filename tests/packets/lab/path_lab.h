@@ -18,6 +18,16 @@
 
 namespace flyover::test {
 
+// A sub-interface of one of the ports, with an address and a neighbour in network 101, 102, ... of
+// either family: 10.101.0.1/24 and 2001:db8:101::1/64, the neighbour at 2.
+struct LabVlan {
+  unsigned device;
+  uint16_t outer;
+  uint16_t inner = 0;
+  uint16_t mtu = 1500;
+  bool up = true;
+};
+
 struct LabOptions {
   unsigned lcores = 1;
   unsigned rx_queues = 1;  // per port; fewer than lcores: frames are spread
@@ -26,10 +36,11 @@ struct LabOptions {
   uint32_t mbufs = 16'383;
   DataplaneOptions dataplane = {};  // lcore_count and sizes are set by the lab
   bool services = true;
+  std::vector<LabVlan> vlans = {};  // ports kPorts, kPorts + 1, ...
 };
 
 struct SentFrame {
-  unsigned port;
+  unsigned port;  // a device: frames of sub-interfaces leave by it, tagged
   Bytes bytes;
   bool operator==(const SentFrame&) const = default;
 };
@@ -53,6 +64,8 @@ class PathLab {
 
   // Puts a frame on the wire of a port (queue 0 unless told); it is taken in by the next Settle.
   void Send(unsigned port, const Bytes& frame, const Form& form = {}, unsigned queue = 0);
+  // The same with a packet of lab.factory().
+  void SendMbuf(unsigned port, rte_mbuf* m, unsigned queue = 0);
   // Runs all lcores until nothing moves, and returns what came of everything since the last call.
   Outcome Settle();
   // What has left so far, for tests that launch the lcores. Counts of drops and punts stay empty.
@@ -82,6 +95,7 @@ class PathLab {
 
  private:
   void PublishPorts();
+  void AddVlans();
   void TakeSent(Outcome& outcome);
   void TakePunts(Outcome& outcome);
   void TakeResolves(Outcome& outcome);

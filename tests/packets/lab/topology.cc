@@ -67,14 +67,25 @@ lb::ServiceConfig Service(const std::string& name, const std::string& vip, lb::P
 std::string Backend4(unsigned n) { return "10.2.0." + std::to_string(n); }
 std::string Backend6(unsigned n) { return "2001:db8:2::" + std::to_string(n); }
 
+void AddNetwork(Rib& rib, unsigned port, unsigned network) {
+  const std::string n = std::to_string(network);
+  Connected(rib, "10." + n + ".0.0/24", port);
+  Connected(rib, "2001:db8:" + n + "::/64", port);
+  Simple(rib, "10." + n + ".0.1/32", NexthopAction::kLocal);
+  Simple(rib, "2001:db8:" + n + "::1/128", NexthopAction::kLocal);
+  Simple(rib, "10." + n + ".0.255/32", NexthopAction::kBroadcast);
+}
+
+void AddNeighbor(Rib& rib, unsigned port, unsigned network, const Mac& mac) {
+  const std::string n = std::to_string(network);
+  Neighbor(rib, port, "10." + n + ".0.2", mac);
+  Neighbor(rib, port, "2001:db8:" + n + "::2", mac);
+}
+
 void AddRoutes(Rib& rib) {
   for (unsigned p = 0; p < kPorts; ++p) {
     const std::string n = std::to_string(p + 1);
-    Connected(rib, "10." + n + ".0.0/24", p);
-    Connected(rib, "2001:db8:" + n + "::/64", p);
-    Simple(rib, "10." + n + ".0.1/32", NexthopAction::kLocal);
-    Simple(rib, "2001:db8:" + n + "::1/128", NexthopAction::kLocal);
-    Simple(rib, "10." + n + ".0.255/32", NexthopAction::kBroadcast);
+    AddNetwork(rib, p, p + 1);
     rib.SetNeighborFailed(Port(p), Address("10." + n + ".0.66"));
     rib.SetNeighborFailed(Port(p), Address("2001:db8:" + n + "::66"));
     if (p == kP0) continue;

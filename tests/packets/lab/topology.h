@@ -30,6 +30,8 @@ constexpr Mac GatewayMac(unsigned port) {
 }
 // Backend 11 to 14.
 constexpr Mac BackendMac(unsigned n) { return {0x02, 0, 0, 0, 0x03, static_cast<uint8_t>(n)}; }
+// The neighbour on sub-interface v of LabOptions::vlans.
+constexpr Mac VlanHostMac(unsigned v) { return {0x02, 0, 0, 0, 0x04, static_cast<uint8_t>(v)}; }
 inline constexpr Mac kBroadcastMac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 // Of a frame that comes in by `port` from the host that we know there.
@@ -65,6 +67,10 @@ inline constexpr char kVip66[] = "2001:db8:100::2";
 inline constexpr char kVip64[] = "2001:db8:100::3";
 
 void AddRoutes(router::Rib& rib);
+// Network n of both families, 10.n.0.0/24 and 2001:db8:n::/64, on a port that has address 1 there.
+void AddNetwork(router::Rib& rib, unsigned port, unsigned n);
+// Host 2 of that network.
+void AddNeighbor(router::Rib& rib, unsigned port, unsigned n, const Mac& mac);
 lb::LbConfig BalancerConfig();
 
 }  // namespace flyover::test

@@ -45,7 +45,7 @@ void CheckPci(const MachineView& machine, const std::set<std::string>& ssh_devic
 void AppendPort(const PortCheck& port, std::string& text) {
   text += "port " + port.name + ": ";
   if (!port.is_pci) {
-    text += "virtual device " + port.device + "\n";
+    text += (port.is_device ? "virtual device " : "") + port.device + "\n";
     return;
   }
   if (!port.pci) {
@@ -91,11 +91,19 @@ MachineReport CheckMachine(const Document& document, const MachineView& machine)
   const std::set<std::string> ssh_devices =
       PciDevicesBelow(machine.sys, SshInterface(machine.ssh_connection));
   for (const PortConfig& port : document.ports) {
-    PortCheck& check = report.ports.emplace_back();
-    check.name = port.name;
-    check.device = port.device;
-    check.is_pci = IsPciDevice(port.device);
-    if (check.is_pci) CheckPci(machine, ssh_devices, check);
+    if (port.vlan) {
+      PortCheck& check = report.ports.emplace_back();
+      check.name = port.name;
+      check.device = DeviceWords(port);
+      check.is_device = false;
+    }
+    for (const std::string& device : DevicesOf(port)) {
+      PortCheck& check = report.ports.emplace_back();
+      check.name = port.name;
+      check.device = device;
+      check.is_pci = IsPciDevice(device);
+      if (check.is_pci) CheckPci(machine, ssh_devices, check);
+    }
   }
   report.packet_mib = config.mbufs * kBytesPerMbuf >> 20;
   report.connection_mib = uint64_t{document.lb.connections.capacity} * 8 >> 20;

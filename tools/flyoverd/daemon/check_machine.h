@@ -21,6 +21,7 @@ struct MachineView {
 struct PortCheck {
   std::string name;
   std::string device;
+  bool is_device = true;  // false: a sub-interface
   bool is_pci = false;
   std::optional<PciDevice> pci;       // what sysfs says; nullopt: not there
   std::vector<std::string> commands;  // that give the device to DPDK; empty: it is ready

@@ -105,11 +105,16 @@ std::optional<StartError> Daemon::StartDataplane() {
   eal.memory_mib =
       kFixedMemoryMib + static_cast<uint32_t>(uint64_t{config.mbufs} * kBytesPerMbuf >> 20);
   for (const PortConfig& port : document_.ports) {
-    if (!IsPciDevice(port.device)) continue;
-    // EAL would only say that it found no device, or take one from under the kernel.
-    const Status free = PciIsFree("/sys", port.device.substr(0, port.device.find(',')));
-    if (!free.ok()) return StartError{port.mark, "ports." + port.name + ".device", free.message()};
-    eal.pci_devices.push_back(port.device);
+    for (const std::string& device : DevicesOf(port)) {
+      if (!IsPciDevice(device)) continue;
+      // EAL would only say that it found no device, or take one from under the kernel.
+      const Status free = PciIsFree("/sys", DeviceNameOf(device));
+      if (!free.ok()) {
+        return StartError{port.mark, "ports." + port.name + (port.bond ? ".bond" : ".device"),
+                          free.message()};
+      }
+      eal.pci_devices.push_back(device);
+    }
   }
   auto report = StartEal(eal);
   if (!report.ok()) {
@@ -138,17 +143,28 @@ std::optional<StartError> Daemon::StartDataplane() {
   dataplane_ = std::move(*dataplane);
   for (size_t p = 0; p < document_.ports.size(); ++p) {
     const PortConfig& port = document_.ports[p];
+    if (port.vlan) continue;
     PortOptions port_options;
     port_options.device = port.device;
+    if (port.bond) {
+      port_options.device = "net_bonding_" + port.name;
+      port_options.bond = {port.bond->mode == BondMode::k8023ad, port.bond->members};
+    }
     port_options.mtu = port.mtu;
     port_options.mac = port.mac;
     port_options.promiscuous = port.promiscuous;
     if (Status status =
             dataplane_->AddPort(PortIndex(static_cast<uint8_t>(p)), port_options, port.queues);
         !status.ok()) {
-      return StartError{port.mark, "ports." + port.name + ".device",
-                        "'" + port.device + "': " + status.message()};
+      return StartError{port.mark, "ports." + port.name + (port.bond ? ".bond" : ".device"),
+                        "'" + port_options.device + "': " + status.message()};
     }
+  }
+  for (size_t p = 0; p < document_.ports.size(); ++p) {
+    const auto& vlan = document_.ports[p].vlan;
+    if (!vlan) continue;
+    dataplane_->AddVlan(PortIndex(static_cast<uint8_t>(p)), PortNamed(document_.ports, vlan->port),
+                        vlan->id, vlan->inner);
   }
   return std::nullopt;
 }

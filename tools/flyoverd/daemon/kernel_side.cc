@@ -39,7 +39,10 @@ std::optional<StartError> KernelSide::Start(const Document& document,
   std::vector<ExceptionTap> taps;
   for (size_t p = 0; p < document.ports.size(); ++p) {
     const PortIndex index(static_cast<uint8_t>(p));
-    if (auto error = OpenTap(index, document.ports[p], document.kernel, holder_socket, taps)) {
+    const PortConfig& config = document.ports[p];
+    ports_[p].vlan = config.vlan;
+    ports_[p].device = config.vlan ? PortNamed(document.ports, config.vlan->port) : index;
+    if (auto error = OpenTap(index, config, document.kernel, holder_socket, taps)) {
       return error;
     }
   }
@@ -68,8 +71,8 @@ std::optional<StartError> KernelSide::OpenTap(PortIndex index, const PortConfig&
   const auto fail = [&](const Status& status) {
     return StartError{config.mark, path, status.message()};
   };
-  Port& device = *dataplane_.port(index);
   PortState& state = ports_[index.value()];
+  Port& device = *dataplane_.port(state.device);
   state.present = true;
   state.mac = device.mac();
   state.mtu = config.mtu;
@@ -177,16 +180,15 @@ void KernelSide::OnLinkChange(const router::PortLinkChange& change) {
     loop_.Post([this, port = change.port] { RecreateTap(port); });
     return;
   }
-  Port* const device = dataplane_.port(change.port);
   if (change.admin_up != state.admin_up) {
     state.admin_up = change.admin_up;
-    if (Status status = device->SetLinkUp(change.admin_up); !status.ok()) {
+    if (Status status = ApplyAdminState(change.port, change.admin_up); !status.ok()) {
       Log(LogArea::kPort, LogLevel::kWarn, "port {}: {}", unsigned{change.port.value()},
           status.message());
     }
   }
   if (change.mtu != state.mtu) {
-    if (Status status = device->SetMtu(change.mtu); status.ok()) {
+    if (Status status = ApplyMtu(change.port, change.mtu); status.ok()) {
       state.mtu = change.mtu;
     } else {
       Log(LogArea::kPort, LogLevel::kWarn, "port {}: keeps mtu {}: {}",
@@ -194,6 +196,20 @@ void KernelSide::OnLinkChange(const router::PortLinkChange& change) {
     }
   }
   PublishPorts();
+}
+
+Status KernelSide::ApplyAdminState(PortIndex port, bool up) {
+  if (ports_[port.value()].vlan) return Status::Ok();
+  return dataplane_.port(port)->SetLinkUp(up);
+}
+
+Status KernelSide::ApplyMtu(PortIndex port, uint16_t mtu) {
+  const PortState& state = ports_[port.value()];
+  if (!state.vlan) return dataplane_.port(port)->SetMtu(mtu);
+  const uint16_t most = ports_[state.device.value()].mtu;
+  if (mtu <= most) return Status::Ok();
+  return {StatusCode::kInvalidArgument,
+          "the port below takes no more than " + std::to_string(most)};
 }
 
 void KernelSide::RecreateTap(PortIndex port) {
@@ -227,7 +243,9 @@ void KernelSide::PollDevices() {
   for (size_t p = 0; p < kMaxPorts; ++p) {
     PortState& state = ports_[p];
     if (!state.present) continue;
-    const LinkState link = dataplane_.port(PortIndex(static_cast<uint8_t>(p)))->link();
+    if (!state.vlan) dataplane_.port(state.device)->FollowMembers();
+    LinkState link = dataplane_.port(state.device)->link();
+    if (state.vlan && !ports_[state.device.value()].admin_up) link.up = false;
     if (link.up != state.link.up) {
       changed = true;
       if (Status status = state.tap->SetCarrier(link.up); !status.ok()) {
@@ -257,6 +275,7 @@ void KernelSide::PublishPorts() {
     entry.mtu = state.mtu;
     entry.mac = state.mac;
     SetPortFeatures(state.features, entry);
+    SetVirtualMacs(PortIndex(static_cast<uint8_t>(p)), entry);
     for (const router::OwnAddress& own : sync_->addresses().ports[p].own) {
       if (!own.primary || own.vip) continue;
       const IpAddress& address = own.address.address;
@@ -266,9 +285,35 @@ void KernelSide::PublishPorts() {
     }
     rib_->SetPort(PortIndex(static_cast<uint8_t>(p)),
                   {.mac = state.mac, .mtu = state.mtu, .up = entry.up});
+    if (state.vlan) {
+      table->AddSubPort(PortIndex(static_cast<uint8_t>(p)), state.device, state.vlan->id,
+                        state.vlan->inner);
+    }
   }
   table->Seal();
   dataplane_.port_table().Publish(std::move(table), dataplane_.qsbr());
+}
+
+void KernelSide::SetVirtualMacs(PortIndex port, router::PortEntry& entry) {
+  const std::vector<MacAddress>& macs = sync_->addresses().ports[port.value()].macs;
+  const size_t count = std::min<size_t>(macs.size(), entry.virtual_macs.size());
+  if (count < macs.size()) {
+    LogLimited(LogArea::kPort, LogLevel::kWarn, "virtual macs",
+               "port {}: {} macvlan devices on its TAP, of which {} are served",
+               unsigned{port.value()}, macs.size(), count);
+  }
+  std::copy_n(macs.begin(), count, entry.virtual_macs.begin());
+  entry.virtual_mac_count = static_cast<uint8_t>(count);
+  PortState& state = ports_[port.value()];
+  if (state.virtual_macs == macs) return;
+  state.virtual_macs = macs;
+  // The devices of all ports that share the filter.
+  std::vector<MacAddress> wanted;
+  for (const PortState& other : ports_) {
+    if (!other.present || other.device != state.device) continue;
+    wanted.insert(wanted.end(), other.virtual_macs.begin(), other.virtual_macs.end());
+  }
+  dataplane_.port(state.device)->SetVirtualMacs(wanted);
 }
 
 // Directed broadcasts are in the kernel's local table, which is not mirrored. Where the document

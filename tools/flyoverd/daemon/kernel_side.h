@@ -53,7 +53,10 @@ class KernelSide {
  private:
   struct PortState {
     bool present = false;
+    PortIndex device = kNoPort;  // itself, or the one that it is a sub-interface of
+    std::optional<VlanConfig> vlan;
     MacAddress mac;
+    std::vector<MacAddress> virtual_macs;
     uint16_t mtu = 1500;
     PortFeatures features;
     bool admin_up = true;
@@ -68,10 +71,14 @@ class KernelSide {
   std::optional<StartError> StartSync(const Document& document);
   void WatchKernel();
   void OnLinkChange(const router::PortLinkChange& change);
+  // What `ip link set` did to a TAP, done to its port.
+  Status ApplyAdminState(PortIndex port, bool up);
+  Status ApplyMtu(PortIndex port, uint16_t mtu);
   void RecreateTap(PortIndex port);
   void PollDevices();
   void ServeResolveRequests();
   void PublishPorts();
+  void SetVirtualMacs(PortIndex port, router::PortEntry& entry);
   void FollowBroadcasts();
   void LogRefused(const std::vector<Status>& refused);
 

@@ -47,22 +47,23 @@ PortsResult ShowPorts(Dataplane& dataplane, KernelSide& kernel, const Document& 
   for (size_t p = 0; p < document.ports.size(); ++p) {
     const PortConfig& config = document.ports[p];
     const PortIndex index(static_cast<uint8_t>(p));
-    const Port& device = *dataplane.port(index);
-    const PortCounters counters = device.counters();
+    const Port* const device = dataplane.port(index);
+    const PortCounters counters =
+        device == nullptr ? dataplane.VlanCounters(index) : device->counters();
     const LinkState link = kernel.DeviceLink(index);
     const TapCounters& tap = kernel.exception().counters(index);
     PortResult port;
     port.name = config.name;
-    port.device = config.device;
-    port.driver = device.driver();
+    port.device = DeviceWords(config);
+    port.driver = device == nullptr ? "vlan" : device->driver();
     port.tap = config.tap;
-    port.mac = device.mac().ToString();
+    port.mac = table[index].mac.ToString();
     port.mtu = table[index].mtu;
     port.link_up = link.up;
     port.admin_up = kernel.AdminUp(index);
     port.speed_mbps = link.speed_mbps;
-    port.rx_queues = device.rx_queues();
-    port.tx_queues = device.tx_queues();
+    port.rx_queues = device == nullptr ? 0 : device->rx_queues();
+    port.tx_queues = device == nullptr ? 0 : device->tx_queues();
     port.rx_packets = counters.rx_packets;
     port.rx_bytes = counters.rx_bytes;
     port.tx_packets = counters.tx_packets;
@@ -75,6 +76,11 @@ PortsResult ShowPorts(Dataplane& dataplane, KernelSide& kernel, const Document& 
     port.tap_out_packets = tap.from_kernel_packets.load(std::memory_order_relaxed);
     for (const router::OwnAddress& own : kernel.sync().addresses().ports[p].own) {
       port.addresses.push_back(own.address.ToString());
+    }
+    if (device != nullptr) {
+      for (const BondMember& member : device->members()) {
+        port.members.push_back({member.device, member.link_up, member.active});
+      }
     }
     port.features = DescribeFeatures(config.features);
     result.ports.push_back(std::move(port));

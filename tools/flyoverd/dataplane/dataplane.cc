@@ -148,7 +148,8 @@ Status Dataplane::AddPort(PortIndex index, PortOptions options, std::optional<un
   for (unsigned k = 0; k < n; ++k) {
     const unsigned l = (next_lcore_ + k) % n;
     if (k < port->tx_queues()) {
-      lcores_[l]->tx().UseQueue(index, port->dpdk_id(), static_cast<uint16_t>(k));
+      lcores_[l]->tx().UseQueue(index, port->dpdk_id(), static_cast<uint16_t>(k),
+                                options.bond.lacp);
     } else {
       const unsigned owner = (next_lcore_ + k % port->tx_queues()) % n;
       lcores_[l]->tx().UseRing(index, egress_[l][owner], lcores_[owner]->wakeup());
@@ -158,6 +159,23 @@ Status Dataplane::AddPort(PortIndex index, PortOptions options, std::optional<un
   next_lcore_ = (next_lcore_ + port->rx_queues()) % n;
   ports_[index.value()] = std::move(port);
   return Status::Ok();
+}
+
+void Dataplane::AddVlan(PortIndex index, PortIndex device, uint16_t outer, uint16_t inner) {
+  const VlanPush push = MakeVlanPush(outer, inner);
+  for (const auto& lcore : lcores_) lcore->tx().UseVlan(index, device, push);
+  egress_lcore_[index.value()] = egress_lcore_[device.value()];
+}
+
+PortCounters Dataplane::VlanCounters(PortIndex p) const {
+  PortCounters counters;
+  for (const auto& lcore : lcores_) {
+    counters.rx_packets += lcore->received(p).packets.Get();
+    counters.rx_bytes += lcore->received(p).bytes.Get();
+    counters.tx_packets += lcore->sent(p).packets.Get();
+    counters.tx_bytes += lcore->sent(p).bytes.Get();
+  }
+  return counters;
 }
 
 Status Dataplane::Launch() {

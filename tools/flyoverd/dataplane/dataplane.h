@@ -54,6 +54,10 @@ class Dataplane {
   // as there are lcores, or what the device has.
   Status AddPort(PortIndex index, PortOptions options, std::optional<unsigned> rx_queues);
 
+  // Before Launch. A sub-interface of `device`, which was added: its frames carry the tag `outer`,
+  // and behind it `inner` if that is not 0.
+  void AddVlan(PortIndex index, PortIndex device, uint16_t outer, uint16_t inner);
+
   // Starts ports and lcores. Lcore l runs on DPDK lcore l + 1.
   Status Launch();
   // Takes no more packets in, lets what is on its way leave, ends the lcores. Bounded by
@@ -67,11 +71,14 @@ class Dataplane {
 
   unsigned lcore_count() const { return static_cast<unsigned>(lcores_.size()); }
   Lcore& lcore(unsigned l) { return *lcores_[l]; }
+  // Null for what is no device.
   Port* port(PortIndex p) { return ports_[p.value()].get(); }
   rte_mempool* pool() { return pool_; }
   rte_ring* punt_ring(unsigned l) { return punt_[l]; }
   rte_ring* from_tap_ring(unsigned l) { return from_tap_[l]; }
   rte_ring* resolve_ring(unsigned l) { return resolve_[l]; }
+  // Of a sub-interface, over all lcores; a device counts for itself.
+  PortCounters VlanCounters(PortIndex p) const;
   // The lcore that transmits frames of the kernel and of the control thread on this port.
   unsigned EgressLcore(PortIndex p) const { return egress_lcore_[p.value()]; }
 

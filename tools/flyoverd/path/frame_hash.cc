@@ -5,13 +5,16 @@
 namespace flyover {
 namespace {
 
+constexpr unsigned kMostTags = 2;
+
 bool HasPorts(uint8_t protocol) { return protocol == kProtoTcp || protocol == kProtoUdp; }
 
 uint32_t Hash(const HashKey& key, const uint8_t* data, unsigned length) {
   if (length < sizeof(EthernetHeader)) return 0;
   uint16_t type = LoadBe16(data + 12);
   unsigned at = sizeof(EthernetHeader);
-  if (type == kEtherTypeVlan && length >= at + sizeof(VlanHeader)) {
+  for (unsigned tags = 0; tags < kMostTags && length >= at + sizeof(VlanHeader); ++tags) {
+    if (type != kEtherTypeVlan && type != kEtherTypeQinq) break;
     type = LoadBe16(data + at + 2);
     at += static_cast<unsigned>(sizeof(VlanHeader));
   }

@@ -4,6 +4,7 @@
 #include <rte_ethdev.h>
 #include <sys/prctl.h>
 
+#include "router/datapath/sub_ports.h"
 #include "tools/flyoverd/path/frame_hash.h"
 
 namespace flyover {
@@ -70,22 +71,39 @@ unsigned Lcore::PollDevices() {
         rte_eth_rx_burst(queue.dpdk_port, queue.queue, burst_.pkt.data(), options_.burst);
     if (count == 0) continue;
     moved += count;
-    const SourceId source = PortSource(queue.port);
-    ctx_.ledger()[source].entered += count;
-    for (uint16_t i = 0; i < count; ++i) {
-      PrefetchData(burst_.pkt[i]);
-      SetSource(burst_.pkt[i], source);
-    }
+    StampSources(queue, count);
     burst_.size = count;
     if (queue.spread && options_.lcore_count > 1) Spread(burst_.pkt.data(), count, burst_);
     for (uint16_t i = 0; i < burst_.size; ++i) {
+      const SourceId source = SourceOf(burst_.pkt[i]);
       burst_.meta[i].source = source;
-      burst_.meta[i].in_port = queue.port;
+      burst_.meta[i].in_port = PortIndex(source.value());
     }
     stats_.bursts.Add(1);
     path_.Process(burst_);
   }
   return moved;
+}
+
+// Where each packet came in, once and for all: the device's own port or, by the tags, one of its
+// sub-interfaces.
+void Lcore::StampSources(const RxQueue& queue, uint16_t count) {
+  for (uint16_t i = 0; i < count; ++i) {
+    PrefetchData(burst_.pkt[i]);
+    SetSource(burst_.pkt[i], PortSource(queue.port));
+  }
+  const router::PortTable& ports = *router_.ports->Load();
+  if (!ports[queue.port].trunk) [[likely]] {
+    ctx_.ledger()[PortSource(queue.port)].entered += count;
+    return;
+  }
+  for (uint16_t i = 0; i < count; ++i) {
+    rte_mbuf* const m = burst_.pkt[i];
+    const PortIndex port = router::PortOfFrame(ports, queue.port, m);
+    SetSource(m, PortSource(port));
+    ++ctx_.ledger()[PortSource(port)].entered;
+    if (port != queue.port) received_[port.value()].Add(1, m->pkt_len);
+  }
 }
 
 // Keeps what belongs to this lcore in `own` (packed to the front) and hands the rest to its owners.

@@ -8,12 +8,14 @@
 
 #include <rte_ring.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "common/datapath/ledger_snapshot.h"
+#include "common/datapath/relaxed_counter.h"
 #include "common/datapath/stage_context.h"
 #include "common/rcu/qsbr_domain.h"
 #include "lb/datapath/lb_lcore.h"
@@ -23,19 +25,6 @@
 #include "tools/flyoverd/path/tx_buffers.h"
 
 namespace flyover {
-
-// A counter with one writer. Plain loads and stores: no lock prefix.
-class RelaxedCounter {
- public:
-  void Add(uint64_t n) { value_.store(Get() + n, std::memory_order_relaxed); }
-  void Max(uint64_t n) {
-    if (n > Get()) value_.store(n, std::memory_order_relaxed);
-  }
-  uint64_t Get() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
 
 struct LcoreStats {
   RelaxedCounter busy_cycles;  // loops that moved at least one packet
@@ -106,6 +95,9 @@ class Lcore {
   const LcoreStats& stats() const { return stats_; }
   bool sleeping() const { return sleeping_.load(std::memory_order_relaxed); }
   const std::vector<RxQueue>& rx_queues() const { return rx_queues_; }
+  // Sub-interfaces only: a device counts for itself.
+  const TrafficCounters& received(PortIndex port) const { return received_[port.value()]; }
+  const TrafficCounters& sent(PortIndex port) const { return tx_.sent(port); }
   // Written by the lcore, read relaxed for show: never used for anything but display.
   const StageContext& context() const { return ctx_; }
   const router::RouterLcore& router() const { return router_; }
@@ -123,6 +115,7 @@ class Lcore {
   }
   unsigned PollDevices();
   unsigned PollRings();
+  void StampSources(const RxQueue& queue, uint16_t count);
   void Spread(rte_mbuf** packets, uint16_t count, Burst& own);
   void Housekeeping(bool moved);
   void AnswerSnapshot();
@@ -149,6 +142,7 @@ class Lcore {
   std::atomic<State> state_{State::kRunning};
   std::atomic<bool> sleeping_{false};  // idle: the last loop slept
   LcoreStats stats_;
+  std::array<TrafficCounters, kMaxPorts> received_;
   LedgerSnapshot snapshot_;
 };
 

@@ -2,63 +2,88 @@
 
 #include <rte_ethdev.h>
 
+#include <cassert>
+
 namespace flyover {
 
-void TxBuffers::UseQueue(PortIndex port, uint16_t dpdk_port, uint16_t queue) {
-  Port& p = ports_[port.value()];
-  p.index = port;
-  p.dpdk_port = dpdk_port;
-  p.queue = queue;
-  in_use_[in_use_count_++] = port.value();
+TxBuffers::Device& TxBuffers::NewDevice(PortIndex port) {
+  assert(device_count_ < kMaxDevices);
+  egress_[port.value()].device = static_cast<uint8_t>(device_count_);
+  Device& d = devices_[device_count_++];
+  d.index = port;
+  return d;
+}
+
+void TxBuffers::UseQueue(PortIndex port, uint16_t dpdk_port, uint16_t queue, bool poll) {
+  Device& d = NewDevice(port);
+  d.dpdk_port = dpdk_port;
+  d.queue = queue;
+  d.poll = poll;
 }
 
 void TxBuffers::UseRing(PortIndex port, rte_ring* egress_ring, Wakeup& owner) {
-  Port& p = ports_[port.value()];
-  p.index = port;
-  p.ring = egress_ring;
-  p.owner = &owner;
-  in_use_[in_use_count_++] = port.value();
+  Device& d = NewDevice(port);
+  d.ring = egress_ring;
+  d.owner = &owner;
 }
 
-void TxBuffers::Flush(StageContext& ctx, PortIndex port) {
-  Port& p = ports_[port.value()];
-  if (p.count == 0) return;
+void TxBuffers::UseVlan(PortIndex port, PortIndex device, const VlanPush& push) {
+  Egress& egress = egress_[port.value()];
+  egress.device = egress_[device.value()].device;
+  egress.push = push;
+}
+
+rte_mbuf* TxBuffers::Tag(StageContext& ctx, PortIndex port, rte_mbuf* m) {
+  Egress& egress = egress_[port.value()];
+  rte_mbuf* const tagged = PushVlanTags(m, egress.push, ctx.pool());
+  if (tagged == nullptr) {
+    ctx.Drop(m, DropReason::kNoMemory);
+    return nullptr;
+  }
+  egress.sent.Add(1, tagged->pkt_len);
+  return tagged;
+}
+
+void TxBuffers::Flush(StageContext& ctx, Device& d) {
+  if (d.count == 0 && !d.poll) return;
   uint16_t taken;
   DropReason refused;
-  if (p.ring == nullptr) {
-    taken = rte_eth_tx_burst(p.dpdk_port, p.queue, p.packets.data(), p.count);
+  if (d.ring == nullptr) {
+    taken = rte_eth_tx_burst(d.dpdk_port, d.queue, d.packets.data(), d.count);
     refused = DropReason::kTxFull;
     packets_ += taken;
-    Count(ctx.ledger(), p, taken, &SourceLedger::tx);
+    Count(ctx.ledger(), d, taken, &SourceLedger::tx);
   } else {
-    for (uint16_t i = 0; i < p.count; ++i) SetEgress(p.packets[i], port);
+    for (uint16_t i = 0; i < d.count; ++i) SetEgress(d.packets[i], d.index);
     taken = static_cast<uint16_t>(rte_ring_sp_enqueue_burst(
-        p.ring, reinterpret_cast<void**>(p.packets.data()), p.count, nullptr));
+        d.ring, reinterpret_cast<void**>(d.packets.data()), d.count, nullptr));
     refused = DropReason::kHandoffFull;
-    Count(ctx.ledger(), p, taken, &SourceLedger::handed_over);
-    p.owner->Wake();
+    Count(ctx.ledger(), d, taken, &SourceLedger::handed_over);
+    d.owner->Wake();
   }
-  for (uint16_t i = taken; i < p.count; ++i) ctx.Drop(p.packets[i], refused);
-  p.count = 0;
+  for (uint16_t i = taken; i < d.count; ++i) ctx.Drop(d.packets[i], refused);
+  d.count = 0;
 }
 
-void TxBuffers::Count(Ledger& ledger, const Port& p, uint16_t taken, uint64_t SourceLedger::*term) {
+void TxBuffers::Count(Ledger& ledger, const Device& d, uint16_t taken,
+                      uint64_t SourceLedger::*term) {
   for (uint16_t i = 0; i < taken;) {
-    const SourceId source = p.sources[i];
+    const SourceId source = d.sources[i];
     uint16_t same = 1;
-    while (i + same < taken && p.sources[i + same] == source) ++same;
+    while (i + same < taken && d.sources[i + same] == source) ++same;
     ledger[source].*term += same;
     i = static_cast<uint16_t>(i + same);
   }
 }
 
 void TxBuffers::FlushAll(StageContext& ctx) {
-  for (unsigned n = 0; n < in_use_count_; ++n) Flush(ctx, PortIndex(in_use_[n]));
+  for (unsigned n = 0; n < device_count_; ++n) Flush(ctx, devices_[n]);
 }
 
 void TxBuffers::CountHeld(HeldCounts& counts) const {
-  for (const Port& p : ports_) {
-    for (uint16_t i = 0; i < p.count; ++i) ++counts[SourceOf(p.packets[i]).value()];
+  for (unsigned n = 0; n < device_count_; ++n) {
+    const Device& d = devices_[n];
+    for (uint16_t i = 0; i < d.count; ++i) ++counts[SourceOf(d.packets[i]).value()];
   }
 }
 

@@ -1,0 +1,143 @@
+#include "common/config/port_stack.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <tuple>
+
+namespace flyover {
+namespace {
+
+constexpr uint16_t kDefaultMtu = 1500;
+
+class StackCheck {
+ public:
+  StackCheck(const std::vector<PortConfig>& ports, bool complete, ConfigReport& report)
+      : ports_(ports), complete_(complete), report_(report) {}
+
+  void Check(const ConfigValue& entry, const PortConfig& port) {
+    const ConfigValue* const vlan = entry.Find("vlan");
+    const ConfigValue* first = nullptr;
+    for (const char* const key : {"device", "bond", "vlan"}) {
+      const ConfigValue* const value = entry.Find(key);
+      if (value == nullptr) continue;
+      if (first != nullptr) {
+        report_.Error(value->key_at, value->path,
+                      "the port has a '" + first->key + "' as well; accepted: one of them");
+        return;
+      }
+      first = value;
+    }
+    if (first == nullptr) {
+      if (entry.complete) {
+        report_.Error(entry.at, entry.path,
+                      "does not say what the port is; accepted: 'device', 'bond' or 'vlan'");
+      }
+      return;
+    }
+    if (vlan == nullptr) {
+      const unsigned before = devices_;
+      devices_ += static_cast<unsigned>(DevicesOf(port).size());
+      if (before <= kMaxDevices && devices_ > kMaxDevices) {
+        report_.Error(first->at, first->path,
+                      "is one device too many; accepted: at most " + std::to_string(kMaxDevices));
+      }
+      return;
+    }
+    CheckVlan(entry, *vlan, port);
+  }
+
+ private:
+  void CheckVlan(const ConfigValue& entry, const ConfigValue& vlan, const PortConfig& port) {
+    for (const char* const key : {"queues", "mac", "promiscuous"}) {
+      const ConfigValue* const value = entry.Find(key);
+      if (value == nullptr || !value->given) continue;
+      report_.Error(value->key_at, value->path,
+                    "belongs to the device; accepted: without it, or at the port below");
+    }
+    const ConfigValue* const name = vlan.Find("port");
+    if (name == nullptr || !port.vlan) return;
+    const PortConfig* const lower = FindLower(*name);
+    if (lower == nullptr) return;
+    if (lower->vlan) {
+      report_.Error(
+          name->at, name->path,
+          Quoted(lower->name) +
+              " is a sub-interface itself; accepted: a device or bond, and 'inner' for the "
+              "second tag");
+      return;
+    }
+    if (port.mtu > lower->mtu) {
+      const ConfigValue* const mtu = entry.Find("mtu");
+      report_.Error(mtu == nullptr ? entry.at : mtu->at, entry.path + ".mtu",
+                    std::to_string(port.mtu) +
+                        " is more than the port below takes; accepted: up "
+                        "to " +
+                        std::to_string(lower->mtu) + ", the MTU of " + lower->name);
+    }
+    const auto key = std::tuple(port.vlan->port, port.vlan->id, port.vlan->inner);
+    const auto [first, is_new] = tags_.emplace(key, entry.path);
+    if (is_new) return;
+    report_.Error(vlan.at, vlan.path,
+                  "its tags on " + lower->name + " are also those of " + first->second +
+                      "; accepted: tags that no other port has");
+  }
+
+  const PortConfig* FindLower(const ConfigValue& name) {
+    const auto found = std::find_if(ports_.begin(), ports_.end(), [&](const PortConfig& port) {
+      return port.name == name.As<std::string>();
+    });
+    if (found != ports_.end()) return &*found;
+    if (!complete_) return nullptr;
+    std::string accepted;
+    std::vector<std::string_view> names;
+    for (const PortConfig& port : ports_) {
+      if (port.vlan) continue;
+      accepted += (accepted.empty() ? "" : ", ") + port.name;
+      names.push_back(port.name);
+    }
+    const std::string_view closest = ClosestWord(name.As<std::string>(), names);
+    report_.Error(name.at, name.path,
+                  "no port has the name " + Quoted(name.As<std::string>()) +
+                      (closest.empty() ? "" : " (did you mean " + Quoted(closest) + "?)") +
+                      "; accepted: " + (accepted.empty() ? "a device or bond" : accepted));
+    return nullptr;
+  }
+
+  const std::vector<PortConfig>& ports_;
+  bool complete_;
+  ConfigReport& report_;
+  unsigned devices_ = 0;
+  std::map<std::tuple<std::string, uint16_t, uint16_t>, std::string> tags_;
+};
+
+}  // namespace
+
+void ReadVlan(const ConfigValue& entry, PortConfig& port, ConfigReport& report) {
+  const ConfigValue* const vlan = entry.Find("vlan");
+  if (vlan == nullptr) return;
+  if (entry.Find("device") == nullptr) port.mark = report.Mark(vlan->at);
+  VlanConfig& config = port.vlan.emplace();
+  vlan->Get("port", config.port);
+  vlan->Get("id", config.id);
+  vlan->Get("inner", config.inner);
+}
+
+uint16_t MtuOfLower(const ConfigValue& document, const ConfigValue& vlan) {
+  uint16_t mtu = kDefaultMtu;
+  const ConfigValue* const name = vlan.Find("port");
+  for (const ConfigValue& port : document.ItemsOf("ports")) {
+    if (name != nullptr && port.key == name->As<std::string>()) port.Get("mtu", mtu);
+  }
+  return mtu;
+}
+
+void CheckStack(const ConfigValue& document, const std::vector<PortConfig>& ports,
+                ConfigReport& report) {
+  const ConfigValue* const section = document.Find("ports");
+  if (section == nullptr) return;
+  StackCheck check(ports, section->complete, report);
+  for (size_t p = 0; p < ports.size(); ++p) check.Check(section->items[p], ports[p]);
+}
+
+}  // namespace flyover
