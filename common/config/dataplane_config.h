@@ -75,12 +75,39 @@ struct BondConfig {
   bool operator==(const BondConfig&) const = default;
 };
 
-// A port is one of: a device, a bond, a sub-interface of either.
+enum class TunnelKind : uint8_t {
+  kIpip,   // IPv4 (RFC 2003) or IPv6 (RFC 4213) in IPv4; the same in IPv6 (RFC 2473)
+  kGre,    // RFC 2784, key by RFC 2890
+  kVxlan,  // RFC 7348
+};
+
+inline constexpr std::array<std::string_view, 3> kTunnelKindNames = {"ipip", "gre", "vxlan"};
+
+// A link to one other router, over IP.
+struct TunnelConfig {
+  TunnelKind kind = TunnelKind::kIpip;
+  IpAddress local;              // an address of this box
+  IpAddress remote;             // of the same family
+  std::optional<uint32_t> key;  // GRE's key, VXLAN's network identifier
+  uint8_t ttl = 64;
+  bool operator==(const TunnelConfig&) const = default;
+
+  // Bytes in front of the IP packets that it carries.
+  uint16_t Overhead() const {
+    const uint16_t ip = local.is_v6() ? 40 : 20;
+    if (kind == TunnelKind::kIpip) return ip;
+    if (kind == TunnelKind::kVxlan) return static_cast<uint16_t>(ip + 8 + 8 + 14);
+    return static_cast<uint16_t>(ip + (key ? 8 : 4));
+  }
+};
+
+// A port is one of: a device, a bond, a sub-interface of either, a tunnel.
 struct PortConfig {
   std::string name;
   std::string device;  // PCI address or vdev string, as DPDK takes it
   std::optional<BondConfig> bond;
   std::optional<VlanConfig> vlan;
+  std::optional<TunnelConfig> tunnel;
   uint16_t mtu = 1500;  // L3 bytes
   std::vector<InterfaceAddress> addresses;
   // Receive queues; none: as many as lcores, or what the device has.
@@ -107,6 +134,10 @@ inline std::string DeviceWords(const PortConfig& port) {
     std::string words = std::string(kBondModeNames[static_cast<size_t>(port.bond->mode)]) + " of";
     for (const std::string& member : port.bond->members) words += " " + member;
     return words;
+  }
+  if (port.tunnel) {
+    return std::string(kTunnelKindNames[static_cast<size_t>(port.tunnel->kind)]) + " " +
+           port.tunnel->local.ToString() + " to " + port.tunnel->remote.ToString();
   }
   if (!port.vlan) return port.device;
   const std::string inner = port.vlan->inner == 0 ? "" : "." + std::to_string(port.vlan->inner);

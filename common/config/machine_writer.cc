@@ -57,6 +57,15 @@ void WritePorts(const std::vector<PortConfig>& ports, YamlWriter& out) {
       out.Put("id", port.vlan->id);
       if (port.vlan->inner != 0) out.Put("inner", port.vlan->inner);
       out.End();
+    } else if (port.tunnel) {
+      const TunnelConfig& tunnel = *port.tunnel;
+      out.Begin("tunnel");
+      out.Put("kind", kTunnelKindNames[static_cast<size_t>(tunnel.kind)]);
+      out.Text("local", tunnel.local.ToString());
+      out.Text("remote", tunnel.remote.ToString());
+      if (tunnel.key) out.Put(tunnel.kind == TunnelKind::kVxlan ? "vni" : "key", *tunnel.key);
+      out.Put("ttl", tunnel.ttl);
+      out.End();
     } else if (port.bond) {
       out.Begin("bond");
       out.Put("mode", kBondModeNames[static_cast<size_t>(port.bond->mode)]);
@@ -71,12 +80,12 @@ void WritePorts(const std::vector<PortConfig>& ports, YamlWriter& out) {
     out.Texts("addresses", addresses);
     if (port.queues) {
       out.Put("queues", *port.queues);
-    } else if (!port.vlan) {
+    } else if (!port.vlan && !port.tunnel) {
       out.Put("queues", "auto");
     }
     if (port.mac) out.Text("mac", port.mac->ToString());
     out.Text("tap", port.tap);
-    if (!port.vlan) out.Flag("promiscuous", port.promiscuous);
+    if (!port.vlan && !port.tunnel) out.Flag("promiscuous", port.promiscuous);
     WriteFeatures(port.features, out);
     out.End();
   }

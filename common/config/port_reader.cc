@@ -170,6 +170,10 @@ std::vector<PortConfig> ReadPorts(const ConfigValue& document, ConfigReport& rep
     port.features = ReadFeatures(entry);
     ReadDevice(entry, port, taken, report);
     ReadVlan(entry, port, report);
+    ReadTunnel(entry, port, report);
+    if (port.tunnel && entry.Find("mtu") == nullptr) {
+      port.mtu = static_cast<uint16_t>(port.mtu - port.tunnel->Overhead());
+    }
     ReadTap(entry, port, taken, report);
     ReadAddresses(entry, port, taken, report);
     if (const ConfigValue* const queues = entry.Find("queues"); queues && queues->Is<uint64_t>()) {

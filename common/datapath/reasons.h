@@ -14,6 +14,8 @@ namespace flyover {
 #define FLYOVER_DROP_REASONS(X)                                                                   \
   X(kRxTooBig, "rx_too_big", "frame longer than the port's MTU allows")                           \
   X(kTruncated, "truncated", "frame ends inside its Ethernet or VLAN header")                     \
+  X(kTunnelLoop, "tunnel_loop", "the way to a tunnel's other end leads into a tunnel again")      \
+  X(kTunnelEcn, "tunnel_ecn", "tunnel packet marked congested around one without ECN (RFC 6040)") \
   X(kVlanUnknown, "vlan_unknown", "802.1Q tag with an id that no port takes")                     \
   X(kNotForUs, "not_for_us", "unicast destination MAC is not the port's")                         \
   X(kBadSourceMac, "bad_source_mac", "source MAC is a group address, or our own (a loop)")        \

@@ -46,7 +46,7 @@ rte_mbuf* StageContext::Generate() {
 rte_mbuf* StageContext::Copy(const rte_mbuf* m, uint32_t offset, uint32_t length) {
   rte_mbuf* const copy = rte_pktmbuf_copy(m, options_.pool, offset, length);
   if (copy == nullptr) return nullptr;
-  SetSource(copy, SourceOf(m));
+  copy->port = m->port;
   ++ledger_[SourceOf(m)].copies;
   return copy;
 }

@@ -40,7 +40,7 @@ class StageContext {
 
   // The two sinks. Both take over the packet. The source is read from mbuf.port.
   void Drop(rte_mbuf* m, DropReason reason);
-  // To the kernel by the TAP of the port it came in by; policed per class first.
+  // To the kernel by TapOf(m); policed per class first.
   void Punt(rte_mbuf* m, PuntReason reason);
 
   // A new packet of our own (ICMP error, announcement), with headroom, counted as generated. Null:
@@ -70,5 +70,15 @@ class StageContext {
 
 inline SourceId SourceOf(const rte_mbuf* m) { return SourceId(static_cast<uint8_t>(m->port)); }
 inline void SetSource(rte_mbuf* m, SourceId source) { m->port = source.value(); }
+
+// The port whose TAP a packet goes to the kernel by: the one it came in by, unless a tunnel carried
+// it. The source stays, for the books; both share mbuf.port.
+inline void SetTap(rte_mbuf* m, PortIndex port) {
+  m->port = static_cast<uint16_t>((m->port & 0xff) | (port.value() + 1u) << 8);
+}
+inline PortIndex TapOf(const rte_mbuf* m) {
+  const unsigned tap = m->port >> 8;
+  return tap == 0 ? PortIndex(SourceOf(m).value()) : PortIndex(static_cast<uint8_t>(tap - 1));
+}
 
 }  // namespace flyover

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <functional>
 #include <vector>
 
 #include "common/dpdk/packet_sockets.h"
@@ -20,15 +19,6 @@ constexpr uint16_t kTxDescriptors = 1024;
 
 Status DpdkStatus(const std::string& what, int error) {
   return Status(StatusCode::kInternal, what + ": " + rte_strerror(error < 0 ? -error : error));
-}
-
-// For devices that have no address at all: locally administered, the same at every start.
-MacAddress MacFromName(const std::string& name) {
-  const uint64_t hash = std::hash<std::string>()(name);
-  MacAddress mac;
-  std::memcpy(mac.bytes.data(), &hash, mac.bytes.size());
-  mac.bytes[0] = 0x02;
-  return mac;
 }
 
 // Asking a device that has none would print errors of DPDK.
@@ -152,7 +142,7 @@ Status Port::Configure(const PortOptions& options) {
     rte_ether_addr address;
     rte_eth_macaddr_get(id_, &address);
     std::copy_n(address.addr_bytes, 6, mac_.bytes.begin());
-    if (mac_.IsZero()) mac_ = MacFromName(options.device);
+    if (mac_.IsZero()) mac_ = LocalMacOf(options.device);
   }
   // Routing protocols and neighbour discovery use groups. Devices that cannot filter take them
   // anyway.

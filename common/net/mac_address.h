@@ -39,4 +39,7 @@ struct MacAddress {
 };
 static_assert(sizeof(MacAddress) == 6);
 
+// For what has no address of its own: locally administered, the same for the same name.
+MacAddress LocalMacOf(std::string_view name);
+
 }  // namespace flyover

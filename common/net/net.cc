@@ -32,6 +32,14 @@ std::optional<std::pair<IpAddress, unsigned>> SplitCidr(std::string_view text) {
 
 }  // namespace
 
+MacAddress LocalMacOf(std::string_view name) {
+  const uint64_t hash = std::hash<std::string_view>()(name);
+  MacAddress mac;
+  std::memcpy(mac.bytes.data(), &hash, mac.bytes.size());
+  mac.bytes[0] = 0x02;
+  return mac;
+}
+
 std::optional<MacAddress> MacAddress::Parse(std::string_view text) {
   if (text.size() != 17) return std::nullopt;
   MacAddress mac;

@@ -224,8 +224,7 @@ void ExceptionThread::WriteFrames(std::span<rte_mbuf* const> frames) {
   while (!frames.empty()) {
     size_t n = 0;
     merger_.Clear();
-    while (n < frames.size() && SourceOf(frames[n]) == SourceOf(frames[0]) &&
-           merger_.Add(frames[n])) {
+    while (n < frames.size() && frames[n]->port == frames[0]->port && merger_.Add(frames[n])) {
       ++n;
     }
     if (n > 1) {
@@ -240,7 +239,7 @@ void ExceptionThread::WriteFrames(std::span<rte_mbuf* const> frames) {
 
 int ExceptionThread::QueueFor(const rte_mbuf* m) const {
   // Only what came in by a port has a TAP to go to.
-  const unsigned port = SourceOf(m).value();
+  const unsigned port = TapOf(m).value();
   return port < kMaxPorts ? taps_[port].queue.get() : -1;
 }
 
@@ -280,8 +279,9 @@ void ExceptionThread::Account(std::span<rte_mbuf* const> frames, bool written) {
   } else {
     books.drops[static_cast<size_t>(DropReason::kTapWriteFailed)] += frames.size();
   }
-  if (source.value() >= kMaxPorts) return;
-  TapCounters& counters = counters_[source.value()];
+  const unsigned port = TapOf(frames[0]).value();
+  if (port >= kMaxPorts) return;
+  TapCounters& counters = counters_[port];
   if (!written) return Add(counters.to_kernel_errors, frames.size());
   uint64_t bytes = 0;
   for (const rte_mbuf* const m : frames) bytes += m->pkt_len;

@@ -1,6 +1,6 @@
 // The exception thread carries frames between the lcores and the kernel's TAPs.
 //
-//   punt:   lcore -> punt ring -> written to the TAP of the port the frame came in by; segments of
+//   punt:   lcore -> punt ring -> written to the TAP of TapOf(frame); segments of
 //   a TCP stream that arrive together are written as one (segment_merger.h) kernel: read from the
 //   TAP of a port -> ring of the port's lcore -> leaves by that port unchanged
 //

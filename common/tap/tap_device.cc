@@ -104,6 +104,9 @@ Result<TapDevice> TapDevice::Open(const TapOptions& options) {
       if (Status status = tap.SetMac(*options.mac); !status.ok()) return status;
     }
     if (Status status = tap.SetMtu(options.mtu); !status.ok()) return status;
+    if (options.no_arp) {
+      if (Status status = tap.SetFlag(IFF_NOARP, true); !status.ok()) return status;
+    }
     return tap;
   });
 }
@@ -146,16 +149,17 @@ Status TapDevice::SetMtu(uint16_t mtu) {
                      "MTU " + std::to_string(mtu) + " of TAP " + options_.name, errno);
 }
 
-Status TapDevice::SetUp(bool up) {
+Status TapDevice::SetUp(bool up) { return SetFlag(IFF_UP, up); }
+
+Status TapDevice::SetFlag(int flag, bool on) {
   ifreq request = RequestFor(options_.name);
   if (ioctl(config_.get(), SIOCGIFFLAGS, &request) == 0) {
-    const int flags = up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP;
+    const int flags = on ? request.ifr_flags | flag : request.ifr_flags & ~flag;
     if (flags == request.ifr_flags) return Status::Ok();
     request.ifr_flags = static_cast<short>(flags);
     if (ioctl(config_.get(), SIOCSIFFLAGS, &request) == 0) return Status::Ok();
   }
-  return ErrnoStatus(StatusCode::kUnavailable, "set TAP " + options_.name + (up ? " up" : " down"),
-                     errno);
+  return ErrnoStatus(StatusCode::kUnavailable, "set the flags of TAP " + options_.name, errno);
 }
 
 Status TapDevice::SetCarrier(bool carrier) {

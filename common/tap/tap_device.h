@@ -24,6 +24,7 @@ struct TapOptions {
   std::string network_namespace;
   std::optional<MacAddress> mac;  // none: what the kernel chose
   uint16_t mtu = 1500;
+  bool no_arp = false;  // point-to-point: the kernel asks for no neighbours
 };
 
 // Threads: the control thread; the queue's fd may be given to another.
@@ -58,6 +59,8 @@ class TapDevice {
   Status SetSpeed(uint32_t mbit_per_second, bool full_duplex);
 
  private:
+  Status SetFlag(int flag, bool on);
+
   TapDevice(TapOptions options, UniqueFd queue, UniqueFd config)
       : options_(std::move(options)), queue_(std::move(queue)), config_(std::move(config)) {}
 

@@ -4,6 +4,7 @@
 #include "common/net/headers.h"
 #include "router/datapath/icmp_error.h"
 #include "router/datapath/l4_input.h"
+#include "router/datapath/tunnel_input.h"
 
 namespace flyover::router {
 namespace {
@@ -94,10 +95,19 @@ bool IsNeighborDiscovery(const rte_mbuf* m, const PacketMeta& meta) {
 }
 
 // What is for this box.
-void DeliverLocal(StageContext& ctx, rte_mbuf* m, const PacketMeta& meta) {
+void DeliverLocal(StageContext& ctx, RouterLcore& router, rte_mbuf* m, const PacketMeta& meta,
+                  Burst& inner) {
   // What the balancer sent on or we made ourselves is not the kernel's to see.
   if ((meta.flags & kOnLinkOnly) != 0) return ctx.Drop(m, DropReason::kL2dsrNotOnLink);
   if ((meta.flags & kOriginated) != 0) return ctx.Drop(m, DropReason::kNoRoute);
+  const PortTable& ports = *router.ports->Load();
+  if (!ports.tunnels.empty()) {
+    if ((meta.flags & kIcmpError) != 0) {
+      LearnTunnelMtu(ctx, router, ports, m, meta);
+    } else if (TunnelInput(ctx, router, ports, m, meta, inner)) {
+      return;
+    }
+  }
   ctx.Punt(m, ClassifyLocal(m, meta));
 }
 
@@ -105,6 +115,7 @@ void DeliverLocal(StageContext& ctx, rte_mbuf* m, const PacketMeta& meta) {
 // REQUIRES: kOriginated.
 bool IsDeadOnArrival(rte_mbuf* m, const PacketMeta& meta) {
   if (meta.overhead == 0 && (meta.flags & kOnLinkOnly) == 0) return false;
+  if ((meta.flags & kTunnelled) != 0) return false;  // the router before it looked, or the kernel
   const unsigned at = meta.l3_offset + meta.overhead;
   const bool ipv6 = *HeaderAt<uint8_t>(m, at) >> 4 == 6;
   return (ipv6 ? HeaderAt<Ipv6Header>(m, at)->hop_limit : HeaderAt<Ipv4Header>(m, at)->ttl) == 0;
@@ -118,10 +129,12 @@ bool CrossesLinks(const PacketMeta& meta, NexthopAction action) {
          (action == NexthopAction::kForward || action == NexthopAction::kGlean);
 }
 
-// RFC 1812 4.2.2.7: a router fragments what may be fragmented. Not what the balancer sends on.
+// RFC 1812 4.2.2.7: a router fragments what may be fragmented, and a tunnel's outer packet whose
+// inner one may be (RFC 2003 3.1). Not what the balancer sends on.
 bool MayFragment(const RouterLcore& router, const PacketMeta& meta, const Ipv4Header& ip,
                  const Adjacency& adjacency) {
-  if ((meta.flags & (kIpv6 | kOriginated)) != 0) return false;
+  if ((meta.flags & kIpv6) != 0) return false;
+  if ((meta.flags & (kOriginated | kTunnelled)) == kOriginated) return false;
   if ((ip.fragment.host() & kIpv4DontFragment) != 0) return false;
   return ((*router.ports->Load())[adjacency.port].features & kNoFragments) == 0;
 }
@@ -129,7 +142,7 @@ bool MayFragment(const RouterLcore& router, const PacketMeta& meta, const Ipv4He
 }  // namespace
 
 void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
-               IndexList& forward, Burst& answers) {
+               IndexList& forward, Burst& inner, Burst& answers) {
   const ForwardingTables& tables = *router.tables;
   LookupGroups(tables, burst, in);
   for (const uint8_t i : in) {
@@ -156,7 +169,7 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
       continue;
     }
     if (local) {
-      DeliverLocal(ctx, m, meta);
+      DeliverLocal(ctx, router, m, meta, inner);
       continue;
     }
     if (CrossesLinks(meta, action)) {

@@ -16,10 +16,11 @@ namespace flyover::router {
 // Out:  forward   meta.adjacency is set
 //       hold      an on-link destination that is not resolved yet
 //       punt      own addresses
+//       inner     own addresses, and of a tunnel: what it carried, as a frame of the tunnel's port
 //       drop      no_route, blackhole, unreachable_route, prohibited, host_unreachable,
 //                 vip_unknown_port, l2dsr_not_on_link, ipv6_link_local, ipv6_routing_header_0
 void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
-               IndexList& forward, Burst& answers);
+               IndexList& forward, Burst& inner, Burst& answers);
 
 // Stage 10. Hop limits of transit packets (and of dead ones to a service), MTU of all.
 // Out:  fits

@@ -69,7 +69,7 @@ IcmpErrorType TypeOf(IcmpErrorKind kind) {
 // RFC 1812 4.3.2.7, RFC 4443 2.4 (e): never about an ICMP error, a later fragment, or a link-layer
 // group. (Bad sources and group destinations do not get this far.) Nor to a link-local source: the
 // FIB knows no way to it. Our own packets (errors, a VIP's echo replies) get no errors either; a
-// packet that the balancer sends on answers to its client.
+// packet that the balancer sends on answers to its client, what a tunnel carries to its sender.
 bool MayAnswer(const PacketMeta& meta) {
   constexpr uint16_t kNever = kIcmpError | kLaterFragment | kL2Group | kLinkLocalSource;
   if ((meta.flags & kNever) != 0) return false;
@@ -129,7 +129,7 @@ struct Offender {
   const rte_mbuf* m;
   unsigned offset;  // of the IP header to quote (behind the balancer's outer header, if any)
   uint16_t length;  // L3 bytes
-  bool encapsulated;
+  bool balanced;    // answered from the VIP
 };
 
 uint16_t BuildIpv4(const Offender& offender, Ipv4Address src, uint16_t id, TypeCode what,
@@ -189,7 +189,7 @@ void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, u
       .m = burst.pkt[i],
       .offset = static_cast<unsigned>(meta.l3_offset + meta.overhead),
       .length = static_cast<uint16_t>(meta.l3_length - meta.overhead),
-      .encapsulated = meta.overhead != 0,
+      .balanced = meta.overhead != 0 && (meta.flags & kTunnelled) == 0,
   };
   // The quoted packet's own family: the balancer may have put it into an outer header of the other
   // one.
@@ -205,7 +205,7 @@ void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, u
     const auto* ip = reinterpret_cast<const Ipv6Header*>(header.data());
     client = Ipv6Address::FromBytes(ip->src);
     // A service answers from its VIP: the client knows no other address of it.
-    if (offender.encapsulated) {
+    if (offender.balanced) {
       src = Ipv6Address::FromBytes(ip->dst);
     } else if (const auto own = SourceAddress(router, meta.in_port, client, router.icmp_source.ipv6,
                                               &PortEntry::ipv6)) {
@@ -214,7 +214,7 @@ void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, u
   } else {
     const auto* ip = reinterpret_cast<const Ipv4Header*>(header.data());
     client = Ipv4Address{ip->src.host()};
-    if (offender.encapsulated) {
+    if (offender.balanced) {
       src = Ipv4Address{ip->dst.host()};
     } else if (const auto own = SourceAddress(router, meta.in_port, client, router.icmp_source.ipv4,
                                               &PortEntry::ipv4)) {

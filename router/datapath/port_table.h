@@ -12,6 +12,7 @@
 #include "common/base/strong_id.h"
 #include "common/net/ip_address.h"
 #include "common/net/mac_address.h"
+#include "router/datapath/tunnel_table.h"
 
 namespace flyover::router {
 
@@ -57,6 +58,7 @@ struct PortEntry {
 struct PortTable {
   std::array<PortEntry, kMaxPorts> ports;
   uint16_t features = 0;  // of all ports together
+  TunnelTable tunnels;
 
   // `sub` takes the frames that come in by `device` with the tag `outer`, and behind it `inner` if
   // that is not 0.

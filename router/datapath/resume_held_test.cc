@@ -50,8 +50,8 @@ class ResumeHeldTest : public ::testing::Test {
     StoreBe32(meta.lookup.data(), 0x0a020000 + host);
     IndexList in, forward;
     in.Add(0);
-    Burst answers;
-    FibLookup(*context_, router_, burst, in, forward, answers);
+    Burst answers, inner;
+    FibLookup(*context_, router_, burst, in, forward, inner, answers);
     EXPECT_EQ(forward.size, 0);
   }
   unsigned Resume(uint64_t now) {

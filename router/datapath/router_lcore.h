@@ -4,7 +4,10 @@
 
 #include <rte_ring.h>
 
+#include <array>
+
 #include "common/datapath/burst.h"
+#include "common/datapath/relaxed_counter.h"
 #include "common/net/flow_hash.h"
 #include "common/rcu/published.h"
 #include "router/config/router_config.h"
@@ -24,6 +27,12 @@ struct ResolveRequest {
 };
 static_assert(sizeof(ResolveRequest) == 24 && std::is_trivially_copyable_v<ResolveRequest>);
 
+// Of a tunnel's port; bytes are those of what it carries.
+struct TunnelTraffic {
+  TrafficCounters received;
+  TrafficCounters sent;
+};
+
 struct RouterLcore {
   // Read here, written by the control thread.
   const ForwardingTables* tables = nullptr;
@@ -33,12 +42,15 @@ struct RouterLcore {
   bool ecmp_symmetric = false;
   bool ecmp_flow_label = true;
   IcmpSourceConfig icmp_source;
-  rte_ring* resolve_ring = nullptr;  // of ResolveRequest; single producer: this lcore
+  TunnelMtus* tunnel_mtus = nullptr;  // written by any lcore
+  rte_ring* resolve_ring = nullptr;   // of ResolveRequest; single producer: this lcore
 
   // This lcore's own.
   HoldTable hold;
   IcmpLimiter icmp_errors;
-  uint16_t icmp_id = 0;  // IPv4 identification of our errors
+  uint16_t icmp_id = 0;       // IPv4 identification of our errors
+  uint16_t tunnel_ip_id = 0;  // and of outer headers that may be cut
+  std::array<TunnelTraffic, kMaxPorts> tunnel_traffic;
   // Packets that were cut, and what became of them: each piece but the first is a copy in the
   // books.
   uint64_t fragmented = 0;

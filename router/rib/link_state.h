@@ -39,9 +39,13 @@ class LinkState {
     return true;
   }
 
+  // A tunnel: has no neighbours, the other end takes everything.
+  bool point_to_point(PortIndex p) const { return ports_[p.value()].point_to_point; }
+
   const std::map<NeighborKey, Neighbor>& neighbors() const { return neighbors_; }
   // Unresolved when unknown.
   Neighbor neighbor(const NeighborKey& key) const {
+    if (point_to_point(key.port)) return {AdjacencyState::kResolved, ports_[key.port.value()].mac};
     const auto it = neighbors_.find(key);
     return it == neighbors_.end() ? Neighbor{} : it->second;
   }

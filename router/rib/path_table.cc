@@ -54,6 +54,7 @@ bool PathTable::IsUsable(const PathSpec& spec) const {
 GroupSpec PathTable::GroupSpecOf(const Path& path) const {
   if (!path.usable) return {};
   GroupSpec group{path.spec->action, kNoPort, {}};
+  if (IsByTunnel(*path.spec)) group.action = NexthopAction::kForward;
   if (group.action == NexthopAction::kGlean) group.port = path.spec->nexthops[0].port;
   for (size_t i = 0; i < path.adjacencies.size(); ++i) {
     const RibNexthop& n = path.spec->nexthops[i];
@@ -124,9 +125,9 @@ Result<PathId> PathTable::Acquire(const PathSpec& spec, PathId like) {
   path.usable = IsUsable(spec);
 
   Status status;
-  if (spec.action == NexthopAction::kForward) {
+  if (spec.action == NexthopAction::kForward || IsByTunnel(spec)) {
     for (const RibNexthop& n : spec.nexthops) {
-      auto adjacency = AcquireAdjacency({{*n.gateway, n.port}, spec.mtu}, id);
+      auto adjacency = AcquireAdjacency({{n.gateway.value_or(IpAddress()), n.port}, spec.mtu}, id);
       if (!adjacency.ok()) {
         status = adjacency.status();
         break;

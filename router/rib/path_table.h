@@ -79,6 +79,10 @@ class PathTable {
   };
 
   bool IsUsable(const PathSpec& spec) const;
+  // What is connected by a tunnel needs no neighbour: it goes to the other end.
+  bool IsByTunnel(const PathSpec& spec) const {
+    return spec.action == NexthopAction::kGlean && links_.point_to_point(spec.nexthops[0].port);
+  }
   GroupSpec GroupSpecOf(const Path& path) const;
   Adjacency Describe(const AdjacencyKey& key) const;
   Result<AdjacencyMap::iterator> AcquireAdjacency(const AdjacencyKey& key, PathId user);

@@ -35,6 +35,7 @@ struct RibPort {
   MacAddress mac;
   uint16_t mtu = 1500;
   bool up = false;
+  bool point_to_point = false;  // known before there are routes, and never changed
   bool operator==(const RibPort&) const = default;
 };
 

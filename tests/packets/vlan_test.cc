@@ -269,11 +269,11 @@ TEST(Vlan, SpreadsOverLcoresAndCounts) {
   }
   const Outcome outcome = lab.Settle();
   EXPECT_EQ(outcome.sent.size(), 2 * kFlows);
-  const PortCounters in = lab.dataplane().VlanCounters(PortIndex(kV100));
+  const PortCounters in = lab.dataplane().StackedCounters(PortIndex(kV100));
   EXPECT_EQ(in.rx_packets, 2 * kFlows);
   EXPECT_EQ(in.rx_bytes, bytes);
   EXPECT_EQ(in.tx_packets, 0u);
-  const PortCounters out = lab.dataplane().VlanCounters(PortIndex(kQinq));
+  const PortCounters out = lab.dataplane().StackedCounters(PortIndex(kQinq));
   EXPECT_EQ(out.tx_packets, 2 * kFlows);
   EXPECT_EQ(out.tx_bytes, bytes + 2 * kFlows * 4);
   for (unsigned l = 0; l < 3; ++l) EXPECT_GT(lab.lcore(l).stats().packets.Get(), kFlows / 3);

@@ -108,6 +108,12 @@ PathLab::PathLab(const LabOptions& options) : options_(options) {
     AddNeighbor(*rib_, static_cast<unsigned>(kPorts + v), static_cast<unsigned>(101 + v),
                 VlanHostMac(static_cast<unsigned>(v)));
   }
+  for (size_t t = 0; t < options.tunnels.size(); ++t) {
+    const auto n = static_cast<unsigned>(111 + t);
+    AddNetwork(*rib_, TunnelPort(t), n);
+    if (options.tunnels[t].key.kind != TunnelKind::kVxlan) continue;
+    AddNeighbor(*rib_, TunnelPort(t), n, TunnelHostMac(static_cast<unsigned>(t)));
+  }
   std::vector<const lb::ConnectionTable*> connections;
   std::vector<const lb::LbCounters*> counters;
   for (unsigned l = 0; l < options.lcores; ++l) {
@@ -164,6 +170,23 @@ void PathLab::PublishPorts() {
     entry.ipv6 = Ipv6Address::Parse("2001:db8:" + n + "::1");
     rib_->SetPort(index, {.mac = entry.mac, .mtu = entry.mtu, .up = entry.up});
     table->AddSubPort(index, Index(vlan.device), vlan.outer, vlan.inner);
+  }
+  for (size_t t = 0; t < options_.tunnels.size(); ++t) {
+    router::Tunnel tunnel = options_.tunnels[t];
+    tunnel.port = Index(TunnelPort(t));
+    router::PortEntry& entry = table->ports[tunnel.port.value()];
+    const std::string n = std::to_string(111 + t);
+    entry.present = true;
+    entry.up = true;
+    entry.mtu = static_cast<uint16_t>(1500 - tunnel.overhead());
+    entry.mac = MacAddress{TunnelMac(static_cast<unsigned>(t))};
+    entry.ipv4 = Ipv4Address::Parse("10." + n + ".0.1");
+    entry.ipv6 = Ipv6Address::Parse("2001:db8:" + n + "::1");
+    rib_->SetPort(tunnel.port, {.mac = entry.mac,
+                                .mtu = entry.mtu,
+                                .up = entry.up,
+                                .point_to_point = tunnel.key.kind != TunnelKind::kVxlan});
+    table->tunnels.Add(tunnel);
   }
   table->Seal();
   dataplane_->port_table().Publish(std::move(table), dataplane_->qsbr());
@@ -270,7 +293,7 @@ void PathLab::TakePunts(Outcome& outcome) {
       SourceLedger& source = exception_[SourceOf(m)];
       ++source.taken_over;
       ++source.punted;
-      outcome.punted.push_back({SourceOf(m).value(), BytesOf(m)});
+      outcome.punted.push_back({TapOf(m).value(), BytesOf(m)});
       rte_pktmbuf_free(m);
     }
   }

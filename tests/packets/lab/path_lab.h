@@ -37,6 +37,8 @@ struct LabOptions {
   DataplaneOptions dataplane = {};  // lcore_count and sizes are set by the lab
   bool services = true;
   std::vector<LabVlan> vlans = {};  // ports kPorts, kPorts + 1, ...
+  // The ports behind those of the VLANs, in networks 111, 112, ...; the lab sets their index.
+  std::vector<router::Tunnel> tunnels = {};
 };
 
 struct SentFrame {
@@ -96,6 +98,9 @@ class PathLab {
  private:
   void PublishPorts();
   void AddVlans();
+  unsigned TunnelPort(size_t t) const {
+    return static_cast<unsigned>(kPorts + options_.vlans.size() + t);
+  }
   void TakeSent(Outcome& outcome);
   void TakePunts(Outcome& outcome);
   void TakeResolves(Outcome& outcome);

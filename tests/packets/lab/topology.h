@@ -32,6 +32,9 @@ constexpr Mac GatewayMac(unsigned port) {
 constexpr Mac BackendMac(unsigned n) { return {0x02, 0, 0, 0, 0x03, static_cast<uint8_t>(n)}; }
 // The neighbour on sub-interface v of LabOptions::vlans.
 constexpr Mac VlanHostMac(unsigned v) { return {0x02, 0, 0, 0, 0x04, static_cast<uint8_t>(v)}; }
+// Of tunnel t of LabOptions::tunnels, and of the other end where Ethernet is inside.
+constexpr Mac TunnelMac(unsigned t) { return {0x02, 0, 0, 0, 0x05, static_cast<uint8_t>(t)}; }
+constexpr Mac TunnelHostMac(unsigned t) { return {0x02, 0, 0, 0, 0x06, static_cast<uint8_t>(t)}; }
 inline constexpr Mac kBroadcastMac = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 // Of a frame that comes in by `port` from the host that we know there.

@@ -91,7 +91,7 @@ MachineReport CheckMachine(const Document& document, const MachineView& machine)
   const std::set<std::string> ssh_devices =
       PciDevicesBelow(machine.sys, SshInterface(machine.ssh_connection));
   for (const PortConfig& port : document.ports) {
-    if (port.vlan) {
+    if (port.vlan || port.tunnel) {
       PortCheck& check = report.ports.emplace_back();
       check.name = port.name;
       check.device = DeviceWords(port);

@@ -143,7 +143,7 @@ std::optional<StartError> Daemon::StartDataplane() {
   dataplane_ = std::move(*dataplane);
   for (size_t p = 0; p < document_.ports.size(); ++p) {
     const PortConfig& port = document_.ports[p];
-    if (port.vlan) continue;
+    if (port.vlan || port.tunnel) continue;
     PortOptions port_options;
     port_options.device = port.device;
     if (port.bond) {

@@ -19,6 +19,28 @@ constexpr milliseconds kDevicePeriod{100};
 constexpr milliseconds kSyncPeriod{100};
 constexpr milliseconds kSysctlPeriod{1000};
 
+// Ethernet is inside of VXLAN only.
+bool IsPointToPoint(const std::optional<TunnelConfig>& tunnel) {
+  return tunnel && tunnel->kind != TunnelKind::kVxlan;
+}
+
+// The other end may have a port of the same name; it has not the same address.
+MacAddress TunnelMac(const PortConfig& config) {
+  return LocalMacOf(config.name + " " + config.tunnel->local.ToString());
+}
+
+router::Tunnel TunnelOf(PortIndex port, const TunnelConfig& config) {
+  router::Tunnel tunnel;
+  tunnel.port = port;
+  tunnel.ttl = config.ttl;
+  tunnel.key.kind = config.kind;
+  tunnel.key.has_key = config.key.has_value();
+  tunnel.key.key = config.key.value_or(0);
+  tunnel.key.local = config.local;
+  tunnel.key.remote = config.remote;
+  return tunnel;
+}
+
 std::chrono::steady_clock::time_point Now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
@@ -41,7 +63,10 @@ std::optional<StartError> KernelSide::Start(const Document& document,
     const PortIndex index(static_cast<uint8_t>(p));
     const PortConfig& config = document.ports[p];
     ports_[p].vlan = config.vlan;
-    ports_[p].device = config.vlan ? PortNamed(document.ports, config.vlan->port) : index;
+    ports_[p].tunnel = config.tunnel;
+    ports_[p].device = config.tunnel ? kNoPort
+                       : config.vlan ? PortNamed(document.ports, config.vlan->port)
+                                     : index;
     if (auto error = OpenTap(index, config, document.kernel, holder_socket, taps)) {
       return error;
     }
@@ -57,6 +82,11 @@ std::optional<StartError> KernelSide::Start(const Document& document,
     return StartError{{}, "", "exception thread: " + status.message()};
   }
   rib_ = std::make_unique<router::Rib>(dataplane_.tables(), dataplane_.qsbr());
+  for (size_t p = 0; p < kMaxPorts; ++p) {
+    if (!IsPointToPoint(ports_[p].tunnel)) continue;
+    rib_->SetPort(PortIndex(static_cast<uint8_t>(p)),
+                  {.mac = ports_[p].mac, .mtu = ports_[p].mtu, .point_to_point = true});
+  }
   if (auto error = StartSync(document)) return error;
   ApplyStatic(document);
   WatchKernel();
@@ -72,14 +102,14 @@ std::optional<StartError> KernelSide::OpenTap(PortIndex index, const PortConfig&
     return StartError{config.mark, path, status.message()};
   };
   PortState& state = ports_[index.value()];
-  Port& device = *dataplane_.port(state.device);
   state.present = true;
-  state.mac = device.mac();
+  state.mac = config.tunnel ? TunnelMac(config) : dataplane_.port(state.device)->mac();
   state.mtu = config.mtu;
   auto opened = TapDevice::Open({.name = config.tap,
                                  .network_namespace = kernel.network_namespace,
-                                 .mac = device.mac(),
-                                 .mtu = config.mtu});
+                                 .mac = state.mac,
+                                 .mtu = config.mtu,
+                                 .no_arp = IsPointToPoint(state.tunnel)});
   if (!opened.ok()) return fail(opened.status());
   state.tap = std::make_unique<TapDevice>(std::move(*opened));
   TapDevice& tap = *state.tap;
@@ -199,12 +229,13 @@ void KernelSide::OnLinkChange(const router::PortLinkChange& change) {
 }
 
 Status KernelSide::ApplyAdminState(PortIndex port, bool up) {
-  if (ports_[port.value()].vlan) return Status::Ok();
+  if (ports_[port.value()].device != port) return Status::Ok();
   return dataplane_.port(port)->SetLinkUp(up);
 }
 
 Status KernelSide::ApplyMtu(PortIndex port, uint16_t mtu) {
   const PortState& state = ports_[port.value()];
+  if (state.tunnel) return Status::Ok();
   if (!state.vlan) return dataplane_.port(port)->SetMtu(mtu);
   const uint16_t most = ports_[state.device.value()].mtu;
   if (mtu <= most) return Status::Ok();
@@ -217,7 +248,8 @@ void KernelSide::RecreateTap(PortIndex port) {
   const TapOptions options{.name = state.tap->name(),
                            .network_namespace = state.tap->network_namespace(),
                            .mac = state.mac,
-                           .mtu = state.mtu};
+                           .mtu = state.mtu,
+                           .no_arp = IsPointToPoint(state.tunnel)};
   auto opened = TapDevice::Open(options);
   if (!opened.ok()) {
     Log(LogArea::kTap, LogLevel::kError, "{}", opened.status().message());
@@ -243,9 +275,7 @@ void KernelSide::PollDevices() {
   for (size_t p = 0; p < kMaxPorts; ++p) {
     PortState& state = ports_[p];
     if (!state.present) continue;
-    if (!state.vlan) dataplane_.port(state.device)->FollowMembers();
-    LinkState link = dataplane_.port(state.device)->link();
-    if (state.vlan && !ports_[state.device.value()].admin_up) link.up = false;
+    const LinkState link = LinkOf(PortIndex(static_cast<uint8_t>(p)));
     if (link.up != state.link.up) {
       changed = true;
       if (Status status = state.tap->SetCarrier(link.up); !status.ok()) {
@@ -262,6 +292,15 @@ void KernelSide::PollDevices() {
     state.link = link;
   }
   if (changed) PublishPorts();
+}
+
+LinkState KernelSide::LinkOf(PortIndex port) {
+  const PortState& state = ports_[port.value()];
+  if (state.tunnel) return {.up = true};
+  if (state.device == port) dataplane_.port(port)->FollowMembers();
+  LinkState link = dataplane_.port(state.device)->link();
+  if (state.vlan && !ports_[state.device.value()].admin_up) link.up = false;
+  return link;
 }
 
 void KernelSide::PublishPorts() {
@@ -284,7 +323,13 @@ void KernelSide::PublishPorts() {
       if (address.is_v6() && (!entry.ipv6 || entry.ipv6->IsLinkLocal())) entry.ipv6 = address.v6();
     }
     rib_->SetPort(PortIndex(static_cast<uint8_t>(p)),
-                  {.mac = state.mac, .mtu = state.mtu, .up = entry.up});
+                  {.mac = state.mac,
+                   .mtu = state.mtu,
+                   .up = entry.up,
+                   .point_to_point = IsPointToPoint(state.tunnel)});
+    if (state.tunnel) {
+      table->tunnels.Add(TunnelOf(PortIndex(static_cast<uint8_t>(p)), *state.tunnel));
+    }
     if (state.vlan) {
       table->AddSubPort(PortIndex(static_cast<uint8_t>(p)), state.device, state.vlan->id,
                         state.vlan->inner);
@@ -305,7 +350,7 @@ void KernelSide::SetVirtualMacs(PortIndex port, router::PortEntry& entry) {
   std::copy_n(macs.begin(), count, entry.virtual_macs.begin());
   entry.virtual_mac_count = static_cast<uint8_t>(count);
   PortState& state = ports_[port.value()];
-  if (state.virtual_macs == macs) return;
+  if (state.virtual_macs == macs || state.tunnel) return;
   state.virtual_macs = macs;
   // The devices of all ports that share the filter.
   std::vector<MacAddress> wanted;

@@ -55,6 +55,7 @@ class KernelSide {
     bool present = false;
     PortIndex device = kNoPort;  // itself, or the one that it is a sub-interface of
     std::optional<VlanConfig> vlan;
+    std::optional<TunnelConfig> tunnel;  // then `device` is none
     MacAddress mac;
     std::vector<MacAddress> virtual_macs;
     uint16_t mtu = 1500;
@@ -76,6 +77,7 @@ class KernelSide {
   Status ApplyMtu(PortIndex port, uint16_t mtu);
   void RecreateTap(PortIndex port);
   void PollDevices();
+  LinkState LinkOf(PortIndex port);
   void ServeResolveRequests();
   void PublishPorts();
   void SetVirtualMacs(PortIndex port, router::PortEntry& entry);

@@ -49,13 +49,13 @@ PortsResult ShowPorts(Dataplane& dataplane, KernelSide& kernel, const Document& 
     const PortIndex index(static_cast<uint8_t>(p));
     const Port* const device = dataplane.port(index);
     const PortCounters counters =
-        device == nullptr ? dataplane.VlanCounters(index) : device->counters();
+        device == nullptr ? dataplane.StackedCounters(index) : device->counters();
     const LinkState link = kernel.DeviceLink(index);
     const TapCounters& tap = kernel.exception().counters(index);
     PortResult port;
     port.name = config.name;
     port.device = DeviceWords(config);
-    port.driver = device == nullptr ? "vlan" : device->driver();
+    port.driver = config.tunnel ? "tunnel" : config.vlan ? "vlan" : device->driver();
     port.tap = config.tap;
     port.mac = table[index].mac.ToString();
     port.mtu = table[index].mtu;

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 namespace flyover {
 namespace {
@@ -102,6 +103,7 @@ Status Dataplane::CreateLcores() {
     router::RouterLcore& router = lcore->router();
     router.tables = &tables_;
     router.ports = &port_table_;
+    router.tunnel_mtus = &tunnel_mtus_;
     router.flow_key = flow_key;
     router.ecmp_key = KeyFromSeed(options_.ecmp_seed, kEcmpSeed).a;
     router.ecmp_symmetric = options_.ecmp_symmetric;
@@ -167,13 +169,18 @@ void Dataplane::AddVlan(PortIndex index, PortIndex device, uint16_t outer, uint1
   egress_lcore_[index.value()] = egress_lcore_[device.value()];
 }
 
-PortCounters Dataplane::VlanCounters(PortIndex p) const {
+PortCounters Dataplane::StackedCounters(PortIndex p) const {
   PortCounters counters;
   for (const auto& lcore : lcores_) {
     counters.rx_packets += lcore->received(p).packets.Get();
     counters.rx_bytes += lcore->received(p).bytes.Get();
     counters.tx_packets += lcore->sent(p).packets.Get();
     counters.tx_bytes += lcore->sent(p).bytes.Get();
+    const router::TunnelTraffic& tunnel = std::as_const(*lcore).router().tunnel_traffic[p.value()];
+    counters.rx_packets += tunnel.received.packets.Get();
+    counters.rx_bytes += tunnel.received.bytes.Get();
+    counters.tx_packets += tunnel.sent.packets.Get();
+    counters.tx_bytes += tunnel.sent.bytes.Get();
   }
   return counters;
 }

@@ -77,8 +77,8 @@ class Dataplane {
   rte_ring* punt_ring(unsigned l) { return punt_[l]; }
   rte_ring* from_tap_ring(unsigned l) { return from_tap_[l]; }
   rte_ring* resolve_ring(unsigned l) { return resolve_[l]; }
-  // Of a sub-interface, over all lcores; a device counts for itself.
-  PortCounters VlanCounters(PortIndex p) const;
+  // Of a sub-interface or tunnel, over all lcores; a device counts for itself.
+  PortCounters StackedCounters(PortIndex p) const;
   // The lcore that transmits frames of the kernel and of the control thread on this port.
   unsigned EgressLcore(PortIndex p) const { return egress_lcore_[p.value()]; }
 
@@ -96,6 +96,7 @@ class Dataplane {
   QsbrDomain qsbr_;
   router::ForwardingTables tables_;
   Published<router::PortTable> port_table_;
+  router::TunnelMtus tunnel_mtus_;
   Published<lb::ServiceTable> services_;
   rte_mempool* pool_ = nullptr;
   std::vector<rte_ring*> rings_;  // all of them, for freeing

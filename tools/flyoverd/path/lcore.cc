@@ -153,12 +153,26 @@ unsigned Lcore::PollRings() {
     std::array<rte_mbuf*, kMaxBurst> frames;
     const uint16_t count = DequeueBurst(ring, frames.data(), kMaxBurst);
     moved += count;
-    for (uint16_t i = 0; i < count; ++i) {
-      ++ctx_.ledger()[SourceOf(frames[i])].taken_over;
-      tx_.Add(ctx_, EgressOf(frames[i]), frames[i]);
-    }
+    TakeEgressFrames(frames.data(), count);
   }
   return moved;
+}
+
+void Lcore::TakeEgressFrames(rte_mbuf** frames, uint16_t count) {
+  const router::TunnelTable& tunnels = router_.ports->Load()->tunnels;
+  std::array<PortIndex, kMaxBurst> egress;
+  burst_.size = 0;
+  for (uint16_t i = 0; i < count; ++i) {
+    ++ctx_.ledger()[SourceOf(frames[i])].taken_over;
+    const PortIndex port = EgressOf(frames[i]);
+    if (__builtin_expect(tunnels.OfPort(port) == nullptr, 1)) {
+      tx_.Add(ctx_, port, frames[i]);
+      continue;
+    }
+    egress[burst_.size] = port;
+    burst_.pkt[burst_.size++] = frames[i];
+  }
+  if (burst_.size != 0) path_.SendByTunnels(burst_, egress);
 }
 
 void Lcore::Housekeeping(bool moved) {

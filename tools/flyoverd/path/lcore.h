@@ -115,6 +115,8 @@ class Lcore {
   }
   unsigned PollDevices();
   unsigned PollRings();
+  // Complete frames of the kernel, the control thread and other lcores.
+  void TakeEgressFrames(rte_mbuf** frames, uint16_t count);
   void StampSources(const RxQueue& queue, uint16_t count);
   void Spread(rte_mbuf** packets, uint16_t count, Burst& own);
   void Housekeeping(bool moved);

@@ -1,5 +1,8 @@
 #include "tools/flyoverd/path/path.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "common/datapath/normalize.h"
 #include "lb/datapath/backend_select.h"
 #include "lb/datapath/connection_lookup.h"
@@ -11,6 +14,7 @@
 #include "router/datapath/ip_input.h"
 #include "router/datapath/port_rewrite.h"
 #include "router/datapath/reverse_path.h"
+#include "router/datapath/tunnel_output.h"
 
 namespace flyover {
 namespace {
@@ -24,6 +28,41 @@ IndexList All(const Burst& burst) {
 }  // namespace
 
 void Path::Process(Burst& burst) {
+  ProcessFrames(burst);
+  if (__builtin_expect(carried_.size != 0, 0)) ProcessCarried();
+  ctx_.FlushDrops();
+}
+
+void Path::ProcessCarried() {
+  while (carried_.size != 0) {
+    inner_.size = std::exchange(carried_.size, uint16_t{0});
+    std::copy_n(carried_.pkt.begin(), inner_.size, inner_.pkt.begin());
+    std::copy_n(carried_.meta.begin(), inner_.size, inner_.meta.begin());
+    ProcessFrames(inner_);
+  }
+}
+
+void Path::SendByTunnels(Burst& burst, const std::array<PortIndex, kMaxBurst>& egress) {
+  const router::TunnelTable& tunnels = router_.ports->Load()->tunnels;
+  IndexList ready;
+  answers_.size = 0;
+  for (uint16_t i = 0; i < burst.size; ++i) {
+    burst.meta[i].source = SourceOf(burst.pkt[i]);
+    const bool ip = router::DescribeKernelFrame(burst.pkt[i], router_.flow_key, burst.meta[i]);
+    if (!ip && tunnels.OfPort(egress[i])->key.kind != TunnelKind::kVxlan) {
+      ctx_.Drop(burst.pkt[i], DropReason::kUnknownEtherType);
+    } else if (burst.pkt[i]->pkt_len < sizeof(EthernetHeader)) {
+      ctx_.Drop(burst.pkt[i], DropReason::kTruncated);
+    } else {
+      ready.Add(i);
+    }
+  }
+  EnterTunnels(burst, ready, egress);
+  ForwardAnswers();
+  ctx_.FlushDrops();
+}
+
+void Path::ProcessFrames(Burst& burst) {
   IndexList frames;
   for (uint16_t i = 0; i < burst.size; ++i) {
     rte_mbuf* const m = Normalize(burst.pkt[i], ctx_.pool());
@@ -46,7 +85,6 @@ void Path::Process(Burst& burst) {
   }
   ServeAndForward(burst, valid);
   ForwardAnswers();
-  ctx_.FlushDrops();
 }
 
 void Path::ServeAndForward(Burst& burst, const IndexList& valid) {
@@ -70,12 +108,13 @@ void Path::ServeAndForward(Burst& burst, const IndexList& valid) {
 void Path::Forward(Burst& burst, const IndexList& in) {
   if (in.size == 0) return;
   IndexList forward, fits, too_long;
-  router::FibLookup(ctx_, router_, burst, in, forward, answers_);
+  router::FibLookup(ctx_, router_, burst, in, forward, carried_, answers_);
   router::TtlMtu(ctx_, router_, burst, forward, fits, too_long, answers_);
   Transmit(burst, fits);
   for (const uint8_t i : too_long) {
-    router::Fragment(ctx_, router_, burst.pkt[i], burst.meta[i], pieces_);
-    Transmit(pieces_, All(pieces_));
+    Burst& pieces = pieces_[&burst == &pieces_[0] ? 1 : 0];
+    router::Fragment(ctx_, router_, burst.pkt[i], burst.meta[i], pieces);
+    Transmit(pieces, All(pieces));
   }
 }
 
@@ -87,7 +126,22 @@ void Path::Transmit(Burst& burst, const IndexList& in) {
   if (__builtin_expect((ports.features & router::kRewritten) != 0, 0)) {
     router::RewriteForPorts(ports, burst, ready, egress);
   }
+  if (__builtin_expect(!ports.tunnels.empty(), 0)) EnterTunnels(burst, ready, egress);
   for (const uint8_t i : ready) tx_.Add(ctx_, egress[i], burst.pkt[i]);
+}
+
+void Path::EnterTunnels(Burst& burst, IndexList& ready,
+                        const std::array<PortIndex, kMaxBurst>& egress) {
+  const router::TunnelTable& tunnels = router_.ports->Load()->tunnels;
+  IndexList entering, others, outer;
+  for (const uint8_t i : ready) {
+    (tunnels.OfPort(egress[i]) != nullptr ? entering : others).Add(i);
+  }
+  ready = others;
+  if (entering.size == 0) return;
+  router::TunnelOutput(ctx_, router_, burst, entering, egress, outer, answers_);
+  // Once only: what leads into a tunnel again is dropped there.
+  Forward(burst, outer);
 }
 
 void Path::ForwardAnswers() {
@@ -104,6 +158,7 @@ void Path::ResumeHeld() {
     answers_.size = 0;
     Forward(resumed_, All(resumed_));
     ForwardAnswers();
+    ProcessCarried();
   }
   ctx_.FlushDrops();
 }

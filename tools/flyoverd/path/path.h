@@ -2,6 +2,8 @@
 // balancer in their order. Owned and run by that lcore alone.
 #pragma once
 
+#include <array>
+
 #include "common/datapath/burst.h"
 #include "common/datapath/stage_context.h"
 #include "common/rcu/published.h"
@@ -22,16 +24,26 @@ class Path {
   // Takes over the packets; what leaves waits in the transmit buffers.
   void Process(Burst& burst);
 
+  // Frames that the kernel sent on the TAPs of tunnels: burst.pkt, and by egress[i] the tunnel's
+  // port.
+  void SendByTunnels(Burst& burst, const std::array<PortIndex, kMaxBurst>& egress);
+
   // Lets packets go on whose neighbour is now known (or known not to answer).
   void ResumeHeld();
 
  private:
+  // Process, but for what tunnels carried.
+  void ProcessFrames(Burst& burst);
+  // What tunnels carried, as frames of their ports; tunnels may be nested.
+  void ProcessCarried();
   // Stages 5 to 12.
   void ServeAndForward(Burst& burst, const IndexList& valid);
   // Stages 9 to 12; errors about these packets are appended to answers_.
   void Forward(Burst& burst, const IndexList& in);
   // Stages 11 and 12.
   void Transmit(Burst& burst, const IndexList& in);
+  // Those of `ready` that leave by a tunnel get its headers and go back to stage 9.
+  void EnterTunnels(Burst& burst, IndexList& ready, const std::array<PortIndex, kMaxBurst>& egress);
   void ForwardAnswers();
 
   StageContext& ctx_;
@@ -41,7 +53,10 @@ class Path {
   TxBuffers& tx_;
   Burst answers_;  // ICMP errors made by the burst in work
   Burst resumed_;
-  Burst pieces_;  // of the packet that is being cut
+  Burst carried_;  // taken out of tunnels by the burst in work
+  Burst inner_;    // the same, while they are the burst in work
+  // Of the packet that is being cut; the second for those that are cut again inside a tunnel.
+  std::array<Burst, 2> pieces_;
 };
 
 }  // namespace flyover
