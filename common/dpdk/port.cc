@@ -5,13 +5,12 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <vector>
 
 #include "common/dpdk/packet_sockets.h"
-#include "common/dpdk/pci_device.h"
+#include "common/pci/pci_device.h"
 
 namespace flyover {
 namespace {
@@ -57,18 +56,6 @@ uint16_t MaxFrameOverhead(const rte_eth_dev_info& info) {
 }
 
 }  // namespace
-
-bool IsPciDevice(const std::string& device) {
-  const std::string name = NameOf(device);
-  unsigned domain = 0, bus = 0, slot = 0, function = 0;
-  int end = 0;
-  const bool full =
-      std::sscanf(name.c_str(), "%4x:%2x:%2x.%1o%n", &domain, &bus, &slot, &function, &end) == 4;
-  if (full) return static_cast<size_t>(end) == name.size() && end == 12;
-  end = 0;
-  return std::sscanf(name.c_str(), "%2x:%2x.%1o%n", &bus, &slot, &function, &end) == 3 &&
-         static_cast<size_t>(end) == name.size() && end == 7;
-}
 
 Port::Port(Port&& other) noexcept
     : id_(std::exchange(other.id_, UINT16_MAX)),

@@ -92,7 +92,4 @@ class Port {
   MacAddress mac_;
 };
 
-// True for "0000:3b:00.0" and "3b:00.0", with or without arguments behind a comma.
-bool IsPciDevice(const std::string& device);
-
 }  // namespace flyover

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "common/dpdk/eal.h"
-#include "common/dpdk/pci_device.h"
+#include "common/pci/pci_device.h"
 #include "common/log/log.h"
 #include "common/namespace/namespace.h"
 
