@@ -49,7 +49,7 @@ Status Move(const DeviceHost& host, const PciDevice& device, const std::string& 
   }
   if (Status status = host.write(directory / "driver_override", driver + "\n"); !status.ok())
     return status;
-  const Status probed = host.write(host.sys / "bus" / "pci" / "drivers_probe", device.address);
+  Status probed = host.write(host.sys / "bus" / "pci" / "drivers_probe", device.address);
   const auto after = ReadPciDevice(host.sys, device.address);
   if (after && (driver.empty() ? !after->driver.empty() : after->driver == driver))
     return Status::Ok();

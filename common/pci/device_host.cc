@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 namespace flyover {
 namespace {
@@ -100,7 +101,8 @@ std::vector<std::string> UsersOf(const fs::path& proc, const std::set<std::strin
       std::ifstream comm(process->path() / "comm");
       std::string name;
       std::getline(comm, name);
-      users.push_back(name + " (" + pid + ")");
+      name.append(" (").append(pid).append(")");
+      users.push_back(std::move(name));
       break;
     }
   }
