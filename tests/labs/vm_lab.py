@@ -228,6 +228,32 @@ def links(lane):
     judged_ping(lane, 100, "both links are back")
 
 
+def administration(lane):
+    """`ip link set` on the TAPs reaches the NICs."""
+    vm, guest, says = lane.vm, lane.guest, lane.says
+    for nic in lane.nics:
+        vm.run(f"ip link set {nic.name} down")
+        says.expect(lambda n=nic: wait.until(lambda: not guest.port(n.name)["admin_up"], "show ports", 10, every=0.1),
+                    f"{nic.name}: `ip link set down` is followed")
+        says.check(not ping(lane.client, HOSTS[4]["server"]), f"{nic.name}: and nothing passes")
+        vm.run(f"ip link set {nic.name} up")
+        judged_ping(lane, 100, f"{nic.name}: up again")
+    vm.run("ip link set lan mtu 1500")
+    says.expect(lambda: wait.until(lambda: guest.port("lan")["mtu"] == 1500, "show ports", 10, every=0.1),
+                "lan: `ip link set mtu 1500` is followed")
+    says.check(not ping(lane.client, HOSTS[4]["server"], "-M", "do", "-s", str(JUMBO - 28)), "lan: 9000 bytes do not pass")
+    lane.client.ip("route flush cache")
+    vm.run(f"ip link set lan mtu {JUMBO}")
+    judged_ping(lane, JUMBO, "lan: and back")
+
+
+def killed(lane, driver):
+    """The end that leaves a NIC running; the kernel's side of the driver must stop it."""
+    lane.guest.kill()
+    lane.guest.start()
+    judged_ping(lane, JUMBO, f"{driver}: after kill -9 and a start")
+
+
 def forwards(lane, driver):
     """flyoverd from PCI addresses; what every driver must do."""
     says, guest = lane.says, lane.guest
@@ -272,10 +298,14 @@ def body(lab, says):
         queues(lane)
         says.progress("links")
         links(lane)
+        says.progress("administration")
+        administration(lane)
+        killed(lane, "vfio-pci")
         finish(lane, before)
     says.progress("uio_pci_generic, past the IOMMU")
     if bind(lane, "uio_pci_generic"):
         forwards(lane, "uio_pci_generic")
+        killed(lane, "uio_pci_generic")
         finish(lane, before)
 
 

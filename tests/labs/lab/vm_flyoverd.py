@@ -37,6 +37,10 @@ class Guest:
             raise AssertionError("flyoverd ended: " + self.vm.run("tail -n 12 /run/flyoverd.log").stdout)
         return self.vm.run("flyover --socket /run/control.sock show version", check=False).returncode == 0
 
+    def kill(self):
+        self.vm.run("kill -9 $(cat /run/flyoverd.pid)")
+        wait.until(lambda: not self._runs(), "its end", 20, every=0.1)
+
     def _runs(self):
         return self.vm.run("kill -0 $(cat /run/flyoverd.pid)", check=False).returncode == 0
 
