@@ -270,6 +270,18 @@ def forwards(lane, driver):
     transfer(lane, driver)
 
 
+def idle(lane, most):
+    """Lcores sleep; `most` wakeups a second where the NICs' interrupts can end the sleep."""
+    wait.until(lane.guest.asleep, "all lcores asleep", 20, every=0.3)
+    wakeups = lane.guest.wakeups()
+    text = "idle lcores wake " + " and ".join(f"{w:.0f}" for w in wakeups) + " times a second"
+    if most is None:
+        lane.says.note(text)
+    else:
+        lane.says.check(len(wakeups) == 2 and max(wakeups) <= most, text + ": the NICs' interrupts wake them", f"at most {most}")
+    judged_ping(lane, 100, "and a packet wakes them")
+
+
 def finish(lane, before):
     """The ledger, the end, and the NICs are the kernel's again."""
     runner.balance(lane.says, lane.guest)
@@ -294,6 +306,7 @@ def body(lab, says):
     says.progress("vfio-pci, behind the IOMMU")
     if bind(lane, "vfio-pci"):
         forwards(lane, "vfio-pci")
+        idle(lane, 150)
         says.progress("receive queues")
         queues(lane)
         says.progress("links")
@@ -305,6 +318,7 @@ def body(lab, says):
     says.progress("uio_pci_generic, past the IOMMU")
     if bind(lane, "uio_pci_generic"):
         forwards(lane, "uio_pci_generic")
+        idle(lane, None)
         killed(lane, "uio_pci_generic")
         finish(lane, before)
 

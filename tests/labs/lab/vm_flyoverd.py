@@ -56,5 +56,18 @@ class Guest:
     def port(self, name):
         return next(p for p in self.json("show ports")["ports"] if p["name"] == name)
 
+    def wakeups(self, seconds=2):
+        """How often each lcore's thread wakes in a second, by the machine's own clock. Shares of a core say nothing there:
+        what the host gave to others counts, too."""
+        look = ("cat /proc/uptime; for t in /proc/$(cat /run/flyoverd.pid)/task/*; do "
+                "grep -q rte-worker $t/comm && grep ^voluntary $t/status; done")
+        text = self.vm.run(f"{look}; echo; sleep {seconds}; {look}", check=False).stdout
+        before, after = ([line.split() for line in half.splitlines() if line] for half in text.split("\n\n"))
+        passed = float(after[0][0]) - float(before[0][0])
+        return [(int(a[1]) - int(b[1])) / passed for a, b in zip(after[1:], before[1:])]
+
+    def asleep(self):
+        return all(l["sleeping"] for l in self.json("show lcores")["lcores"])
+
     def lcore_packets(self):
         return [l["packets"] for l in self.json("show lcores")["lcores"]]
