@@ -4,12 +4,12 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <vector>
 
 #include "common/dpdk/packet_sockets.h"
 #include "common/dpdk/probe.h"
+#include "common/pci/pci_device.h"
 
 namespace flyover {
 namespace {
@@ -91,7 +91,12 @@ Status Port::Configure(const PortOptions& options) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rx_adv_conf.rss_conf.rss_hf =
         info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
-    if (conf.rx_adv_conf.rss_conf.rss_hf == 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
+    if (conf.rx_adv_conf.rss_conf.rss_hf == 0) {
+      conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
+      // A NIC that has queues but no RSS (82574 and its like) fills the first one only: lcores then
+      // share its packets out among themselves. Virtual devices have ways of their own.
+      if (IsPciDevice(options.device)) rx_queues_ = 1;
+    }
   }
   conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
   conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;

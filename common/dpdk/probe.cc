@@ -4,9 +4,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
-#include <cstdio>
-
-#include "common/dpdk/pci_device.h"
+#include "common/pci/pci_device.h"
 
 namespace flyover {
 namespace {
@@ -21,18 +19,6 @@ Status ExplainPci(const std::string& name) {
 }  // namespace
 
 std::string DeviceNameOf(const std::string& device) { return device.substr(0, device.find(',')); }
-
-bool IsPciDevice(const std::string& device) {
-  const std::string name = DeviceNameOf(device);
-  unsigned domain = 0, bus = 0, slot = 0, function = 0;
-  int end = 0;
-  const bool full =
-      std::sscanf(name.c_str(), "%4x:%2x:%2x.%1o%n", &domain, &bus, &slot, &function, &end) == 4;
-  if (full) return static_cast<size_t>(end) == name.size() && end == 12;
-  end = 0;
-  return std::sscanf(name.c_str(), "%2x:%2x.%1o%n", &bus, &slot, &function, &end) == 3 &&
-         static_cast<size_t>(end) == name.size() && end == 7;
-}
 
 Result<uint16_t> ProbeDevice(const std::string& device) {
   const std::string name = DeviceNameOf(device);

@@ -8,9 +8,6 @@
 
 namespace flyover {
 
-// True for "0000:3b:00.0" and "3b:00.0", with or without arguments behind a comma.
-bool IsPciDevice(const std::string& device);
-
 // What stands before the arguments.
 std::string DeviceNameOf(const std::string& device);
 

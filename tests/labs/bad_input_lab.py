@@ -110,7 +110,7 @@ def starts(net, says):
     if busy is not None:  # a machine without PCI has none to refuse
         name, driver = busy
         refused(f"a PCI device that {driver} has", lambda v: v["ports"]["p"].update(device=name), "other.yaml:", name,
-                driver, "dpdk-devbind.py")
+                driver, "flyover device bind")
         says.equal(kernel_pci_device(), busy, f"{driver} still has it")
     refused("a namespace that is not there", lambda v: v["kernel"].update(namespace="fly-nowhere"), "fly-nowhere")
     busy = socket.socket(socket.AF_UNIX)

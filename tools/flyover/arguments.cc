@@ -24,7 +24,8 @@ Examples:
   flyover show ports --watch 1
   flyover show route 192.0.2.1
   flyover check /etc/flyover/flyover.yaml && flyover reload /etc/flyover/flyover.yaml
-  flyover backend drain web web1)";
+  flyover backend drain web web1
+  flyover device bind 0000:3b:00.0)";
 
 struct ShowCommand {
   const char* name;
@@ -78,6 +79,7 @@ class Parser {
     AddShow();
     AddReload();
     AddBackend();
+    AddDevice();
     AddOthers();
     app_.footer(std::string(kExitCodes) + kExamples);
   }
@@ -99,6 +101,7 @@ class Parser {
       if (result_.allow_ssh_nic) result_.rest.emplace_back("--allow-ssh-nic");
       if (result_.json) result_.rest.emplace_back("--json");
     }
+    result_.device.json = result_.json;
     return {.invocation = result_, .exit_code = kExitOk, .text = ""};
   }
 
@@ -168,6 +171,38 @@ class Parser {
         ->required()
         ->type_name("")
         ->check(CLI::Range(0, 65'535).description(""));
+  }
+
+  void AddDevice() {
+    CLI::App* device =
+        app_.add_subcommand("device", "This machine's NICs: list them, give them to DPDK and back");
+    device->require_subcommand(1);
+    const auto add = [&](const char* name, const char* help) {
+      CLI::App* app = device->add_subcommand(name, help);
+      app->callback([this, name] {
+        result_.command = "device";
+        result_.device.verb = name;
+      });
+      return app;
+    };
+    const auto add_devices = [&](CLI::App* app) {
+      app->add_option("PCI", result_.device.devices, "PCI addresses, as 0000:3b:00.0")
+          ->type_name("")
+          ->required();
+      return app;
+    };
+    add("list", "NICs with driver, IOMMU group, NUMA node, interface and addresses");
+    CLI::App* bind = add_devices(
+        add("bind", "Give NICs to DPDK; their names and addresses are remembered until unbind"));
+    bind->add_option("--driver", result_.device.driver,
+                     "vfio-pci (default), or uio_pci_generic where there is no IOMMU")
+        ->type_name("DRIVER")
+        ->check(CLI::IsMember({"vfio-pci", "uio_pci_generic"}).description(""));
+    bind->add_flag("--allow-ssh-nic", result_.device.allow_ssh_nic,
+                   "Take the NIC that carries your ssh session, too");
+    bind->add_flag("--allow-default-route", result_.device.allow_default_route,
+                   "Take the NIC that the default route goes out by, too");
+    add_devices(add("unbind", "Give NICs back to their kernel drivers, with names and addresses"));
   }
 
   void AddOthers() {

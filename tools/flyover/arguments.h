@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/flyover/device.h"
+
 namespace flyover {
 
 struct Invocation {
@@ -13,7 +15,7 @@ struct Invocation {
   bool json = false;
   bool exact = false;
 
-  std::string command;  // the protocol's name, or "version", "check", "bench"
+  std::string command;  // the protocol's name, or "version", "check", "bench", "device"
   std::string address;  // show.route
   std::string service;  // backend.*
   std::string backend;
@@ -24,6 +26,7 @@ struct Invocation {
   std::optional<std::string> file;  // reload, check
   bool allow_ssh_nic = false;       // check
   std::vector<std::string> rest;    // check, bench: for the other program
+  DeviceCommand device;             // device
   double watch_seconds = 0;         // show: again every so often; 0: once
   uint64_t count = 0;               // with watch: so many times; 0: for ever
 };

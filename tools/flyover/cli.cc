@@ -11,7 +11,9 @@
 #include <utility>
 
 #include "common/control/control_client.h"
+#include "common/pci/ssh_session.h"
 #include "tools/flyover/arguments.h"
+#include "tools/flyover/device.h"
 #include "tools/flyover/document_file.h"
 #include "tools/flyover/render.h"
 #include "tools/flyover/sibling.h"
@@ -47,6 +49,10 @@ class Cli {
       std::vector<std::string> arguments = {"--check", *invocation_.file};
       arguments.insert(arguments.end(), invocation_.rest.begin(), invocation_.rest.end());
       return RunProgram("flyoverd", "flyoverd", arguments);
+    }
+    if (invocation_.command == "device") {
+      return RunDevice(invocation_.device, ThisHost(),
+                       SshInterface(SshConnection("/proc", getpid())), out_, err_);
     }
     if (invocation_.command == "version") return Versions();
     Result<json> args = Arguments();

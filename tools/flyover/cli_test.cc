@@ -131,6 +131,10 @@ TEST(CliUsage, NonsenseIsUsageAndTwo) {
       {"check", "f.yaml", "--offline"},
       {"check", "f.yaml", "g.yaml"},
       {"version", "now"},
+      {"device"},
+      {"device", "bind"},
+      {"device", "list", "0000:3b:00.0"},
+      {"device", "bind", "0000:3b:00.0", "--driver", "igb"},
       {std::string(100'000, 'x')},
       {"show", "\xff\x01"}};
   for (const auto& arguments : wrong) {

@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "common/log/log.h"
+#include "common/pci/ssh_session.h"
 #include "common/tap/tap_holder_client.h"
 #include "tools/flyoverd/daemon/check_machine.h"
 #include "tools/flyoverd/daemon/daemon.h"
-#include "tools/flyoverd/daemon/ssh_session.h"
 #include "tools/flyoverd/document/document.h"
 #include "tools/version/version.h"
 

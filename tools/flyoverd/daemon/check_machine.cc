@@ -5,7 +5,7 @@
 
 #include "common/dpdk/eal.h"
 #include "common/dpdk/port.h"
-#include "tools/flyoverd/daemon/ssh_session.h"
+#include "common/pci/ssh_session.h"
 
 namespace flyover {
 namespace {
@@ -23,14 +23,15 @@ void CheckPci(const MachineView& machine, const std::set<std::string>& ssh_devic
   }
   const PciDevice& pci = *port.pci;
   if (!IsDpdkDriver(pci.driver) && !IsSharedDriver(pci.driver)) {
-    port.commands = {"modprobe vfio-pci", "dpdk-devbind.py --bind=vfio-pci " + pci.address};
+    std::string command = "flyover device bind " + pci.address;
     if (pci.iommu_group.empty()) {
-      port.commands.insert(port.commands.begin() + 1,
-                           "echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+      command += " --driver uio_pci_generic";
+      port.warning =
+          "no IOMMU guards the memory from this device; if the machine has one: intel_iommu=on or "
+          "amd_iommu=on on the kernel's command line, and vfio-pci";
     }
-    if (!pci.driver.empty()) {
-      port.give_back = "dpdk-devbind.py --bind=" + pci.driver + " " + pci.address;
-    }
+    port.commands = {command};
+    if (!pci.driver.empty()) port.give_back = "flyover device unbind " + pci.address;
   }
   if (!ssh_devices.contains(pci.address)) return;
   if (machine.allow_ssh) {

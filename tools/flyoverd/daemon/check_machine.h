@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "common/dpdk/pci_device.h"
+#include "common/pci/pci_device.h"
 #include "tools/flyoverd/document/document.h"
 
 namespace flyover {

@@ -5,8 +5,8 @@
 
 #include <fstream>
 
-#include "common/dpdk/pci_device.h"
-#include "tools/flyoverd/daemon/ssh_session.h"
+#include "common/pci/pci_device.h"
+#include "common/pci/ssh_session.h"
 
 namespace flyover {
 namespace {
@@ -92,9 +92,9 @@ TEST_F(CheckMachineTest, NamesDriverGroupNodeAndTheCommandThatBinds) {
   EXPECT_SAYS(text,
               "port wan: PCI 0000:3b:00.0, kernel driver ixgbe, IOMMU group 17, NUMA node 1, "
               "interface enp59s0\n");
-  EXPECT_SAYS(text, "dpdk-devbind.py --bind=vfio-pci 0000:3b:00.0\n");
-  EXPECT_SAYS(text, "dpdk-devbind.py --bind=ixgbe 0000:3b:00.0\n");
-  EXPECT_SILENT(text, "noiommu");
+  EXPECT_SAYS(text, "flyover device bind 0000:3b:00.0\n");
+  EXPECT_SAYS(text, "flyover device unbind 0000:3b:00.0\n");
+  EXPECT_SILENT(text, "IOMMU guards");
 }
 
 TEST_F(CheckMachineTest, FindsADeviceByItsShortNameAndInUpperCase) {
@@ -108,7 +108,8 @@ TEST_F(CheckMachineTest, SaysWhatAMachineWithoutIommuNeeds) {
   const auto [ok, text] = Check("0000:00:04.0");
   EXPECT_TRUE(ok);
   EXPECT_SAYS(text, "kernel driver e1000, IOMMU group none, NUMA node unknown\n");
-  EXPECT_SAYS(text, "enable_unsafe_noiommu_mode");
+  EXPECT_SAYS(text, "flyover device bind 0000:00:04.0 --driver uio_pci_generic\n");
+  EXPECT_SAYS(text, "warning: no IOMMU guards");
 }
 
 TEST_F(CheckMachineTest, NothingIsToBeBoundTwice) {
@@ -116,9 +117,9 @@ TEST_F(CheckMachineTest, NothingIsToBeBoundTwice) {
   AddPci("0000:3b:00.1", {.driver = "mlx5_core", .iommu_group = "18"});
   AddPci("0000:3b:00.2", {.driver = "", .iommu_group = "19"});
   EXPECT_SAYS(Check("0000:3b:00.0").second, "ready for DPDK");
-  EXPECT_SILENT(Check("0000:3b:00.0").second, "devbind");
+  EXPECT_SILENT(Check("0000:3b:00.0").second, "device bind");
   EXPECT_SAYS(Check("0000:3b:00.1").second, "mlx5_core serves both");
-  EXPECT_SILENT(Check("0000:3b:00.1").second, "devbind");
+  EXPECT_SILENT(Check("0000:3b:00.1").second, "device bind");
   EXPECT_SAYS(Check("0000:3b:00.2").second, "kernel driver none");
   EXPECT_SILENT(Check("0000:3b:00.2").second, "give it back");
 }
@@ -187,12 +188,12 @@ TEST_F(CheckMachineTest, ADeviceOfTheKernelIsNotFree) {
   const auto why = [&](const char* name) { return PciIsFree(root_ / "sys", name).message(); };
   EXPECT_EQ(why("3b:00.0"),
             "PCI device 0000:3b:00.0 belongs to the kernel driver 'ixgbe' (interface enp59s0); to "
-            "give it to DPDK: dpdk-devbind.py --bind=vfio-pci 0000:3b:00.0");
+            "give it to DPDK: flyover device bind 0000:3b:00.0");
   EXPECT_TRUE(PciIsFree(root_ / "sys", "0000:3b:00.1").ok());
   EXPECT_TRUE(PciIsFree(root_ / "sys", "0000:3b:00.2").ok());
   EXPECT_EQ(why("0000:3b:00.3"),
-            "PCI device 0000:3b:00.3 has no driver; to give it to DPDK: dpdk-devbind.py "
-            "--bind=vfio-pci 0000:3b:00.3");
+            "PCI device 0000:3b:00.3 has no driver; to give it to DPDK: flyover device bind "
+            "0000:3b:00.3");
   EXPECT_EQ(PciIsFree(root_ / "sys", "0000:3b:00.7").code(), StatusCode::kNotFound);
 }
 

@@ -1,4 +1,4 @@
-#include "tools/flyoverd/daemon/ssh_session.h"
+#include "common/pci/ssh_session.h"
 
 #include <ifaddrs.h>
 #include <netinet/in.h>

@@ -1,11 +1,11 @@
-#include "common/dpdk/pci_device.h"
+#include "common/pci/pci_device.h"
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdio>
 #include <fstream>
 #include <string_view>
-
-#include "common/dpdk/port.h"
 
 namespace flyover {
 namespace {
@@ -39,6 +39,14 @@ std::vector<std::string> NamesIn(const fs::path& directory) {
   return names;
 }
 
+// Of "0x020000"; 0 where there is none.
+uint32_t HexNumber(std::string_view text) {
+  if (text.starts_with("0x")) text.remove_prefix(2);
+  uint32_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number, 16);
+  return number;
+}
+
 void Collect(const fs::path& sys, const std::string& interface, unsigned layers,
              std::set<std::string>& found) {
   const fs::path directory = sys / "class" / "net" / interface;
@@ -61,11 +69,28 @@ void Collect(const fs::path& sys, const std::string& interface, unsigned layers,
 
 }  // namespace
 
+bool IsPciDevice(const std::string& device) {
+  const std::string name = device.substr(0, device.find(','));
+  unsigned domain = 0, bus = 0, slot = 0, function = 0;
+  int end = 0;
+  const bool full =
+      std::sscanf(name.c_str(), "%4x:%2x:%2x.%1o%n", &domain, &bus, &slot, &function, &end) == 4;
+  if (full) return static_cast<size_t>(end) == name.size() && end == 12;
+  end = 0;
+  return std::sscanf(name.c_str(), "%2x:%2x.%1o%n", &bus, &slot, &function, &end) == 3 &&
+         static_cast<size_t>(end) == name.size() && end == 7;
+}
+
+std::string FullPciAddress(const std::string& name) {
+  std::string address = name.size() == 7 ? "0000:" + name : name;
+  std::transform(address.begin(), address.end(), address.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return address;
+}
+
 std::optional<PciDevice> ReadPciDevice(const fs::path& sys, const std::string& name) {
   PciDevice device;
-  device.address = name.size() == 7 ? "0000:" + name : name;
-  std::transform(device.address.begin(), device.address.end(), device.address.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  device.address = FullPciAddress(name);
   const fs::path directory = sys / "bus" / "pci" / "devices" / device.address;
   std::error_code error;
   if (!fs::exists(directory, error)) return std::nullopt;
@@ -73,6 +98,9 @@ std::optional<PciDevice> ReadPciDevice(const fs::path& sys, const std::string& n
   device.iommu_group = NameOfLink(directory / "iommu_group");
   device.numa_node = FirstLine(directory / "numa_node");
   if (device.numa_node == "-1") device.numa_node.clear();
+  device.device_class = HexNumber(FirstLine(directory / "class"));
+  device.vendor = static_cast<uint16_t>(HexNumber(FirstLine(directory / "vendor")));
+  device.device = static_cast<uint16_t>(HexNumber(FirstLine(directory / "device")));
   device.interfaces = NamesIn(directory / "net");
   for (const std::string& child : NamesIn(directory)) {
     if (!child.starts_with("virtio")) continue;
@@ -94,9 +122,9 @@ Status PciIsFree(const fs::path& sys, const std::string& name) {
   std::string owner = device->driver.empty() ? "has no driver" : "belongs to the kernel driver '";
   if (!device->driver.empty()) owner += device->driver + "'";
   for (const std::string& interface : device->interfaces) owner += " (interface " + interface + ")";
-  return Status(StatusCode::kFailedPrecondition,
-                "PCI device " + device->address + " " + owner +
-                    "; to give it to DPDK: dpdk-devbind.py --bind=vfio-pci " + device->address);
+  return Status(StatusCode::kFailedPrecondition, "PCI device " + device->address + " " + owner +
+                                                     "; to give it to DPDK: flyover device bind " +
+                                                     device->address);
 }
 
 bool IsDpdkDriver(const std::string& driver) {
@@ -107,6 +135,26 @@ bool IsDpdkDriver(const std::string& driver) {
 bool IsSharedDriver(const std::string& driver) {
   constexpr std::array<std::string_view, 3> kDrivers = {"mlx4_core", "mlx5_core", "mana"};
   return std::find(kDrivers.begin(), kDrivers.end(), driver) != kDrivers.end();
+}
+
+std::vector<PciDevice> PciNetworkDevices(const fs::path& sys) {
+  std::vector<PciDevice> devices;
+  for (const std::string& name : NamesIn(sys / "bus" / "pci" / "devices")) {
+    auto device = ReadPciDevice(sys, name);
+    if (device && device->is_network()) devices.push_back(std::move(*device));
+  }
+  return devices;
+}
+
+std::vector<PciDevice> IommuGroup(const fs::path& sys, const PciDevice& device) {
+  std::vector<PciDevice> members;
+  if (device.iommu_group.empty()) return members;
+  for (const std::string& name :
+       NamesIn(sys / "kernel" / "iommu_groups" / device.iommu_group / "devices")) {
+    auto member = ReadPciDevice(sys, name);
+    if (member && member->address != device.address) members.push_back(std::move(*member));
+  }
+  return members;
 }
 
 std::set<std::string> PciDevicesBelow(const fs::path& sys, const std::string& interface) {
