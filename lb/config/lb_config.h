@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/quantity.h"
 #include "common/config/document_mark.h"
 #include "common/net/ip_address.h"
 
@@ -78,6 +79,7 @@ struct LbConfig {
   TunnelSource source;           // for services that name none; already filled into theirs
   std::string health_namespace;  // network namespace probes are sent from; empty: the daemon's own
   DocumentMark health_mark;      // of that namespace
+  std::optional<HundredthsOfPercent> max_moved;  // budget of a reload; none: no limit
   std::vector<ServiceConfig> services;
   bool operator==(const LbConfig&) const = default;
 };

@@ -74,6 +74,11 @@ LbConfig ReadLb(const ConfigValue& document, const std::vector<PortConfig>& port
       config.health_mark = report.Mark(name->at);
     }
   }
+  if (const ConfigValue* const changes = document.Find("changes")) {
+    if (const ConfigValue* const most = changes->Find("max_moved")) {
+      config.max_moved = ParsePercent(most->As<std::string>());
+    }
+  }
   const ConfigValue* const ports_section = document.Find("ports");
   ServiceContext context{
       ports, ports_section != nullptr && ports_section->complete, {}, false, config.table_size};
@@ -150,6 +155,16 @@ void WriteBalancer(const LbConfig& config, YamlWriter& out) {
 void WriteHealth(const LbConfig& config, YamlWriter& out) {
   out.Begin("health");
   out.Text("namespace", config.health_namespace);
+  out.End();
+}
+
+void WriteChanges(const LbConfig& config, YamlWriter& out) {
+  if (!config.max_moved) {
+    out.Put("changes", "{}");
+    return;
+  }
+  out.Begin("changes");
+  out.Text("max_moved", PercentText(*config.max_moved));
   out.End();
 }
 

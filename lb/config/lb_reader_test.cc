@@ -28,8 +28,9 @@ Parsed Parse(const std::string& text) {
   const auto tree =
       ParseYaml("ports: { lan: { device: net_null0, addresses: 10.0.0.1/24 } }\n" + text, report);
   if (tree) {
-    const ConfigValue root =
-        CheckSchema(*tree, MapOf({PortsKey(), ServicesKey(), BalancerKey(), HealthKey()}), report);
+    const ConfigValue root = CheckSchema(
+        *tree, MapOf({PortsKey(), ServicesKey(), BalancerKey(), HealthKey(), ChangesKey()}),
+        report);
     parsed.config = ReadLb(root, ReadPorts(root, report), report);
   }
   for (const ConfigError& error : report.Errors()) parsed.errors.push_back(error.ToString());
@@ -149,6 +150,18 @@ TEST(ReadLb, ChangeWindow) {
       seconds(90));
   EXPECT_THAT(Parse("balancer: { connections: { change_window: 0s } }\n").errors,
               ElementsAre(HasSubstr("balancer.connections.change_window")));
+}
+
+TEST(ReadLb, BudgetOfChanges) {
+  EXPECT_EQ(Parse("").config.max_moved, std::nullopt);
+  EXPECT_EQ(Parse("changes: { max_moved: 2.5% }\n").config.max_moved, 250u);
+  EXPECT_EQ(Parse("changes: { max_moved: 0% }\n").config.max_moved, 0u);
+  EXPECT_EQ(Parse("changes: { max_moved: 100.00% }\n").config.max_moved, 10'000u);
+  for (const char* wrong : {"5", "-1%", "100.01%", "1.234%", "%", "5 %"}) {
+    EXPECT_THAT(Parse("changes: { max_moved: \"" + std::string(wrong) + "\" }\n").errors,
+                ElementsAre(HasSubstr("accepted: a share such as 5%")))
+        << wrong;
+  }
 }
 
 TEST(ReadLb, L2dsrNeedsTheLink) {

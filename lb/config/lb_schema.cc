@@ -13,6 +13,10 @@ const TextFormat kTargetFormat{"a request target that begins with '/' and has no
 const TextFormat kHostFormat{"a host name or address, with ':PORT' if need be",
                              "[A-Za-z0-9._:\\[\\]-]+", 255};
 
+// ParsePercent (common/base/quantity.h) takes exactly these.
+const TextFormat kPercentFormat{"a share such as 5% or 0.25%, at most 100%",
+                                "(100(\\.00?)?|[0-9]{1,2}(\\.[0-9]{1,2})?)%", 7};
+
 Schema SourceSchema(std::string_view without) {
   return MapOf({
       {.name = "ipv4",
@@ -256,6 +260,23 @@ SchemaKey HealthKey() {
            .help = "Network namespace that probes are sent from"},
       }),
       .help = "What all health checks share",
+  };
+}
+
+SchemaKey ChangesKey() {
+  return {
+      .name = "changes",
+      .schema = MapOf({
+          {.name = "max_moved",
+           .schema = Text(kPercentFormat),
+           .presence = Presence::kOptional,
+           .fallback_words = "a reload may move anything",
+           .help = "A reload that would move a larger share of a service's slots, or break a "
+                   "larger share of the flows to a VIP and port, is refused unless it is forced "
+                   "(`flyover plan` tells beforehand)",
+           .example = "5%"},
+      }),
+      .help = "What a reload may do to flows",
   };
 }
 

@@ -2,48 +2,13 @@
 
 #include <algorithm>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
 #include "lb/conntrack/coarse_clock.h"
 #include "lb/control/effective_weights.h"
+#include "lb/control/service_state.h"
 
 namespace flyover::lb {
-
-struct ServiceManager::Backend {
-  BackendConfig config;
-  std::string key;  // in backend_ids_
-  BackendId id;
-  std::optional<HealthTarget> target;
-  WallTime since;
-  bool drained = false;
-  std::optional<uint16_t> weight_by_command;
-  std::optional<Clock::time_point> ramp_since;  // slow start
-  uint16_t effective_weight = 0;                // as published
-
-  uint16_t weight() const { return weight_by_command.value_or(config.weight); }
-};
-
-struct ServiceManager::Service {
-  ServiceConfig config;
-  ServiceId id;
-  std::vector<Backend> backends;
-  PoolTable current;  // no table before the first publication
-  struct Kept {
-    PoolTable table;
-    Clock::time_point until;
-  };
-  std::vector<Kept> kept;           // the oldest first; no two choose alike, none is empty
-  std::vector<uint64_t> unsettled;  // ServiceEntry::unsettled
-  bool tables_changed = false;      // since `unsettled` was computed
-
-  const Backend* Find(const IpAddress& address) const {
-    for (const Backend& backend : backends) {
-      if (backend.config.address == address) return &backend;
-    }
-    return nullptr;
-  }
-};
 
 namespace {
 
@@ -155,46 +120,19 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
 
   // Nothing can fail from here on.
   now_ = now;
-  std::unordered_map<std::string, const Service*> old_services;
-  for (const Service& service : services_) old_services.emplace(service.config.name, &service);
+  const ServicesByName running = ByName();
   std::vector<Service> next;
   std::set<std::string> kept;
   for (const ServiceConfig& service_config : config.services) {
-    const auto old_service = old_services.find(service_config.name);
-    Service service;
-    service.config = service_config;
-    if (old_service != old_services.end()) {
-      service.current = old_service->second->current;
-      service.kept = old_service->second->kept;
-      service.unsettled = old_service->second->unsettled;
-    }
+    Service service = Successor(service_config, Find(running, service_config.name), wall_now);
     const auto [service_id, fresh_service] = service_ids_.Acquire(service_config.name);
     service.id = ServiceId(service_id);
     if (fresh_service) counters_.StartService(service.id);
-    for (const BackendConfig& backend_config : service_config.backends) {
-      Backend backend;
-      backend.config = backend_config;
-      backend.key = BackendKey(service_config, backend_config.address);
-      backend.target = TargetOf(service_config, backend_config);
-      backend.since = wall_now;
+    for (Backend& backend : service.backends) {
       const auto [backend_id, fresh_backend] = backend_ids_.Acquire(backend.key);
       backend.id = BackendId(backend_id);
       if (fresh_backend) counters_.StartBackend(backend.id);
-      const Backend* const old = old_service == old_services.end()
-                                     ? nullptr
-                                     : old_service->second->Find(backend_config.address);
-      if (old != nullptr) {
-        backend.since = old->since;
-        backend.drained = old->drained;
-        backend.ramp_since = old->ramp_since;
-        if (old->config.weight == backend_config.weight) {
-          backend.weight_by_command = old->weight_by_command;
-        }
-      } else if (old_service != old_services.end()) {
-        StartRamp(service, backend);
-      }
       kept.insert(backend.key);
-      service.backends.push_back(std::move(backend));
     }
     next.push_back(std::move(service));
   }
@@ -214,6 +152,50 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
   KeepHealthOf(services_, wall_now);
   Republish();
   return Status::Ok();
+}
+
+// What `config` makes of `old` (null: the service is new), but for ids.
+ServiceManager::Service ServiceManager::Successor(const ServiceConfig& config, const Service* old,
+                                                  WallTime wall_now) const {
+  Service service;
+  service.config = config;
+  if (old != nullptr) {
+    service.current = old->current;
+    service.kept = old->kept;
+    service.unsettled = old->unsettled;
+  }
+  for (const BackendConfig& backend_config : config.backends) {
+    Backend& backend = service.backends.emplace_back();
+    backend.config = backend_config;
+    backend.key = BackendKey(config, backend_config.address);
+    backend.target = TargetOf(config, backend_config);
+    backend.since = wall_now;
+    const Backend* const known = old == nullptr ? nullptr : old->Find(backend_config.address);
+    if (known != nullptr) {
+      backend.since = known->since;
+      backend.drained = known->drained;
+      backend.ramp_since = known->ramp_since;
+      if (known->config.weight == backend_config.weight) {
+        backend.weight_by_command = known->weight_by_command;
+      }
+    } else if (old != nullptr) {
+      backend.fresh = true;
+      StartRamp(service, backend);
+    }
+  }
+  return service;
+}
+
+ServiceManager::ServicesByName ServiceManager::ByName() const {
+  ServicesByName map;
+  for (const Service& service : services_) map.emplace(service.config.name, &service);
+  return map;
+}
+
+const ServiceManager::Service* ServiceManager::Find(const ServicesByName& services,
+                                                    const std::string& name) {
+  const auto found = services.find(name);
+  return found == services.end() ? nullptr : found->second;
 }
 
 // All that could stop a configuration, before anything is changed.
@@ -535,10 +517,7 @@ std::vector<BackendInfo> ServiceManager::Backends() const {
       info.weight = backend.config.weight;
       info.weight_by_command = backend.weight_by_command;
       info.effective_weight = backend.effective_weight;
-      for (size_t i = 0; i < maglev.members().size(); ++i) {
-        if (maglev.members()[i].address != info.address) continue;
-        info.share = maglev.slots_of(i) / static_cast<double>(maglev.size());
-      }
+      info.share = maglev.ShareOf(info.address);
       info.totals = counters_.Backend(backend.id);
       infos.push_back(std::move(info));
     }

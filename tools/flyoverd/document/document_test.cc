@@ -118,6 +118,7 @@ class RandomDocument {
     d.lb.source = {Ipv4Address{0x0aff0001},
                    Coin() ? Ipv6Address::Parse("2001:db8:ff::1") : std::nullopt};
     d.lb.health_namespace = Coin() ? Name() : "";
+    if (Coin()) d.lb.max_moved = Below(10'001);
     for (unsigned i = 0, n = Below(4); i < n; ++i) d.lb.services.push_back(Service(i, d.lb.source));
     for (uint32_t& rate : d.punt.rate) rate = 1 + Below(100'000'000);
     d.metrics.enabled = Coin();
