@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/quantity.h"
@@ -14,13 +15,39 @@
 namespace flyover::lb {
 
 enum class Protocol : uint8_t { kTcp = 6, kUdp = 17 };
-enum class ForwardMode : uint8_t { kL2dsr, kIpip };
+enum class ForwardMode : uint8_t { kL2dsr, kL3dsr, kIpip, kGre, kGue };
+
+constexpr bool IsTunnel(ForwardMode mode) {
+  return mode != ForwardMode::kL2dsr && mode != ForwardMode::kL3dsr;
+}
+
+// The document's word.
+constexpr std::string_view ForwardName(ForwardMode mode) {
+  switch (mode) {
+    case ForwardMode::kL2dsr:
+      return "l2dsr";
+    case ForwardMode::kL3dsr:
+      return "l3dsr";
+    case ForwardMode::kGre:
+      return "gre";
+    case ForwardMode::kGue:
+      return "gue";
+    case ForwardMode::kIpip:
+      break;
+  }
+  return "ipip";
+}
+
+// Don't-fragment flag of an outer IPv4 header.
+enum class DfPolicy : uint8_t { kCopy, kSet, kClear };
 
 struct BackendConfig {
   std::string name;
   IpAddress address;      // identifies the backend: two entries with one address are one backend
   uint16_t weight = 100;  // 0 drains: known, keeps its connections, gets no new ones
   uint16_t priority = 0;  // groups of higher numbers are spare
+  uint16_t mtu = 0;  // largest IP packet on the way to it, outer header included; 0: the port's
+  DfPolicy df = DfPolicy::kCopy;
   bool operator==(const BackendConfig&) const = default;
 };
 
@@ -45,6 +72,14 @@ struct TunnelSource {
   bool operator==(const TunnelSource&) const = default;
 };
 
+// Generic UDP encapsulation: variant 0 has a header of four bytes (draft-ietf-intarea-gue 3),
+// variant 1 has none, the IP packet follows the UDP header (4).
+struct GueConfig {
+  uint8_t variant = 0;
+  uint16_t port = 6080;  // that the backends listen on; IANA's
+  bool operator==(const GueConfig&) const = default;
+};
+
 struct ServiceConfig {
   std::string name;
   std::vector<IpAddress> vips;
@@ -53,7 +88,11 @@ struct ServiceConfig {
   uint32_t table_size = 65'537;  // slots of its Maglev table
   ForwardMode forward = ForwardMode::kIpip;
   TunnelSource
-      source;  // of kIpip: `balancer.source` is already filled in where the service has none
+      source;  // of tunnels: `balancer.source` is already filled in where the service has none
+  GueConfig gue;
+  uint8_t dscp = 0;       // of kL3dsr: what tells the backends the VIP
+  bool fragment = false;  // of tunnels: what is too long is cut, not refused by ICMP
+  uint16_t tcp_mss = 0;   // limit to what a client's SYN may announce; 0: none
   std::vector<BackendConfig> backends;
   HealthConfig health;
   uint16_t min_up = 1;           // so many healthy backends before a spare group is left out

@@ -58,6 +58,10 @@ void WriteBackends(const std::vector<BackendConfig>& backends, YamlWriter& out) 
     out.Text("address", backend.address.ToString());
     out.Put("weight", backend.weight);
     out.Put("priority", backend.priority);
+    if (backend.mtu != 0) out.Put("mtu", backend.mtu);
+    out.Put("df", backend.df == DfPolicy::kSet     ? "set"
+                  : backend.df == DfPolicy::kClear ? "clear"
+                                                   : "copy");
     out.End();
   }
   out.End();
@@ -118,7 +122,16 @@ void WriteServices(const LbConfig& config, YamlWriter& out) {
     out.Texts("vip", vips);
     out.Put("protocol", service.protocol == Protocol::kUdp ? "udp" : "tcp");
     out.Put("port", service.port);
-    out.Put("forward", service.forward == ForwardMode::kL2dsr ? "l2dsr" : "ipip");
+    out.Put("forward", ForwardName(service.forward));
+    if (service.forward == ForwardMode::kGue) {
+      out.Begin("gue");
+      out.Put("variant", service.gue.variant);
+      out.Put("port", service.gue.port);
+      out.End();
+    }
+    if (service.dscp != 0) out.Put("dscp", service.dscp);
+    out.Put("too_big", service.fragment ? "fragment" : "icmp");
+    if (service.tcp_mss != 0) out.Put("tcp_mss", service.tcp_mss);
     out.Put("table_size", service.table_size);
     if (service.source != TunnelSource{}) WriteSource(service.source, out);
     WriteBackends(service.backends, out);

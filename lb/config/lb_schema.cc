@@ -55,6 +55,18 @@ Schema BackendSchema() {
        .help =
            "Group of the backend. A group gets new flows only while those of lower numbers have "
            "fewer than `min_up` healthy backends"},
+      {.name = "mtu",
+       .schema = Unsigned(576, 9216, "bytes"),
+       .presence = Presence::kOptional,
+       .fallback_words = "the MTU of the port",
+       .help = "Largest IP packet that gets through to the server, outer header included, where "
+               "that is less than its port carries. Tunnels only",
+       .example = "1480"},
+      {.name = "df",
+       .schema = Enum({"copy", "set", "clear"}),
+       .fallback = "copy",
+       .help = "Don't-fragment flag of an outer IPv4 header. copy: the inner packet's, and set "
+               "around IPv6"},
   });
 }
 
@@ -139,15 +151,52 @@ Schema ServiceSchema() {
        .help = "Port that clients know, and that the servers listen on",
        .example = "80"},
       {.name = "forward",
-       .schema = Enum({"l2dsr", "ipip"}, {"gre", "gue", "l3dsr", "nat", "fullnat"}),
+       .schema = Enum({"l2dsr", "l3dsr", "ipip", "gre", "gue"}, {"nat", "fullnat"}),
        .presence = Presence::kRequired,
        .help =
            "l2dsr: the packet goes unchanged to the backend's MAC address, on a connected link. "
-           "ipip: it is wrapped in an IP header to the backend, any number of hops away",
+           "l3dsr: it gets the backend's address as its destination, and a DSCP that stands for "
+           "the VIP. ipip, gre, gue: it is wrapped in an IP header to the backend, alone, with a "
+           "GRE header or with a UDP header whose source port spreads flows, any number of hops "
+           "away",
        .example = "ipip"},
       {.name = "source",
        .schema = SourceSchema("`balancer.source`"),
-       .help = "Source addresses of the outer header (ipip)"},
+       .help = "Source addresses of the outer header (ipip, gre, gue)"},
+      {.name = "gue",
+       .schema = MapOf({
+           {.name = "variant",
+            .schema = Unsigned(0, 1),
+            .fallback = "0",
+            .help = "0: a GUE header of four bytes. 1: none, the IP packet follows the UDP header"},
+           {.name = "port",
+            .schema = Unsigned(1, 65535),
+            .fallback = "6080",
+            .help = "UDP port that the backends take them on"},
+       }),
+       .help = "How `forward: gue` wraps",
+       .alternative = true},
+      {.name = "dscp",
+       .schema = Unsigned(1, 63),
+       .presence = Presence::kOptional,
+       .fallback_words = "no meaning but with `forward: l3dsr`, which needs it",
+       .help = "Stands for the service's VIP on the way to the backends. The packet's own DSCP is "
+               "lost, its ECN field stays",
+       .example = "5",
+       .alternative = true},
+      {.name = "too_big",
+       .schema = Enum({"icmp", "fragment"}),
+       .fallback = "icmp",
+       .help = "What the outer header makes too long for the way to the backend. icmp: the client "
+               "is told the MTU that is left. fragment: an outer IPv4 packet is cut (its DF is "
+               "cleared), which the backend's kernel has to put together"},
+      {.name = "tcp_mss",
+       .schema = Unsigned(216, 9176, "bytes"),
+       .presence = Presence::kOptional,
+       .fallback_words = "clients' SYNs stay as they are",
+       .help = "Largest MSS that a client's SYN tells the servers: bounds the segments that they "
+               "send",
+       .example = "1400"},
       {.name = "table_size",
        .schema = TableSize(),
        .presence = Presence::kOptional,

@@ -57,6 +57,18 @@ HealthConfig ReadHealth(const ConfigValue* section, ConfigReport& report) {
   return health;
 }
 
+ForwardMode ForwardOf(std::string_view word) {
+  for (const ForwardMode mode :
+       {ForwardMode::kL2dsr, ForwardMode::kL3dsr, ForwardMode::kGre, ForwardMode::kGue}) {
+    if (word == ForwardName(mode)) return mode;
+  }
+  return ForwardMode::kIpip;
+}
+
+DfPolicy DfOf(std::string_view word) {
+  return word == "set" ? DfPolicy::kSet : word == "clear" ? DfPolicy::kClear : DfPolicy::kCopy;
+}
+
 class ServiceReader {
  public:
   ServiceReader(const ConfigValue& entry, const ServiceContext& context, ConfigReport& report)
@@ -69,10 +81,9 @@ class ServiceReader {
       service_.protocol = protocol->As<std::string>() == "udp" ? Protocol::kUdp : Protocol::kTcp;
     }
     forward_ = entry_.Find("forward");
-    if (forward_ != nullptr && forward_->As<std::string>() == "l2dsr") {
-      service_.forward = ForwardMode::kL2dsr;
-    }
+    if (forward_ != nullptr) service_.forward = ForwardOf(forward_->As<std::string>());
     ReadVips();
+    ReadForwarding();
     ReadTunnelSource();
     ReadBackends();
     const ConfigValue* const table_size = entry_.Find("table_size");
@@ -97,15 +108,65 @@ class ServiceReader {
     }
   }
 
+  void WarnIfGiven(const ConfigValue* value) {
+    if (value == nullptr || !value->given || forward_ == nullptr) return;
+    report_.Warning(value->key_at, value->path,
+                    "has no meaning with forward: " + std::string(ForwardName(service_.forward)));
+  }
+
+  void ReadForwarding() {
+    const ConfigValue* const gue = entry_.Find("gue");
+    if (gue != nullptr) {
+      gue->Get("variant", service_.gue.variant);
+      gue->Get("port", service_.gue.port);
+    }
+    if (service_.forward != ForwardMode::kGue) {
+      WarnIfGiven(gue);
+      service_.gue = {};
+    }
+    const ConfigValue* const too_big = entry_.Find("too_big");
+    service_.fragment = too_big != nullptr && too_big->As<std::string>() == "fragment";
+    if (!IsTunnel(service_.forward)) {
+      WarnIfGiven(too_big);
+      service_.fragment = false;
+    }
+    entry_.Get("tcp_mss", service_.tcp_mss);
+    if (service_.protocol == Protocol::kUdp && service_.tcp_mss != 0) {
+      const ConfigValue& mss = *entry_.Find("tcp_mss");
+      report_.Warning(mss.key_at, mss.path, "has no meaning with protocol: udp");
+      service_.tcp_mss = 0;
+    }
+    ReadDscp();
+  }
+
+  // The DSCP is all that tells a backend where the packet was sent to, so it stands for one VIP.
+  void ReadDscp() {
+    const ConfigValue* const dscp = entry_.Find("dscp");
+    if (service_.forward != ForwardMode::kL3dsr) return WarnIfGiven(dscp);
+    if (dscp == nullptr) {
+      if (entry_.complete) {
+        report_.Error(forward_->at, forward_->path,
+                      "needs a DSCP for the VIP; accepted: with 'dscp', from 1 to 63");
+      }
+      return;
+    }
+    entry_.Get("dscp", service_.dscp);
+    if (service_.vips.size() > 1) {
+      const ConfigValue& second = entry_.ItemsOf("vip")[1];
+      report_.Error(second.at, second.path,
+                    "the DSCP of l3dsr stands for one VIP; accepted: a service for each VIP");
+    }
+  }
+
   void ReadTunnelSource() {
     const ConfigValue* const source = entry_.Find("source");
     service_.source = ReadSource(source, report_);
     source_complete_ = context_.default_source_complete && source != nullptr && source->complete;
-    if (service_.forward == ForwardMode::kIpip) {
+    if (IsTunnel(service_.forward)) {
       if (!service_.source.ipv4) service_.source.ipv4 = context_.default_source.ipv4;
       if (!service_.source.ipv6) service_.source.ipv6 = context_.default_source.ipv6;
-    } else if (source != nullptr && source->given) {
-      report_.Warning(source->key_at, source->path, "has no meaning with forward: l2dsr");
+    } else {
+      WarnIfGiven(source);
     }
   }
 
@@ -119,6 +180,14 @@ class ServiceReader {
       backend.name = item.key;
       item.Get("weight", backend.weight);
       item.Get("priority", backend.priority);
+      item.Get("mtu", backend.mtu);
+      if (const ConfigValue* const df = item.Find("df")) backend.df = DfOf(df->As<std::string>());
+      if (!IsTunnel(service_.forward)) {
+        WarnIfGiven(item.Find("mtu"));
+        WarnIfGiven(item.Find("df"));
+        backend.mtu = 0;
+        backend.df = DfPolicy::kCopy;
+      }
       any_weight = any_weight || backend.weight > 0;
       const ConfigValue* const address = item.Find("address");
       if (address == nullptr) continue;
@@ -133,6 +202,7 @@ class ServiceReader {
         continue;
       }
       CheckReach(*address, backend.address);
+      CheckMtu(item, backend);
     }
     if (backends->items.empty() && backends->complete) {
       report_.Warning(backends->key_at, backends->path,
@@ -141,6 +211,15 @@ class ServiceReader {
       report_.Warning(backends->key_at, backends->path,
                       "all weights are 0: no new flow is accepted");
     }
+  }
+
+  void CheckMtu(const ConfigValue& item, const BackendConfig& backend) {
+    constexpr uint16_t kIpv6Minimum = 1280;  // RFC 8200 5
+    if (backend.mtu == 0 || backend.mtu >= kIpv6Minimum || backend.address.is_v4()) return;
+    const ConfigValue& mtu = *item.Find("mtu");
+    report_.Error(mtu.at, mtu.path,
+                  std::to_string(backend.mtu) +
+                      " is less than every IPv6 link carries; accepted: 1280 or more, or none");
   }
 
   // Whether the forwarding mode can get a packet to the backend.
@@ -162,12 +241,20 @@ class ServiceReader {
       }
       return;
     }
+    if (service_.forward == ForwardMode::kL3dsr) {
+      if (service_.vips.empty() || service_.vips[0].family() == backend.family()) return;
+      report_.Error(where.at, where.path,
+                    quoted +
+                        " is not of the VIP's family, and l3dsr only changes the address; "
+                        "accepted: a VIP and backends of one family, or a tunnel");
+      return;
+    }
     const bool has_source =
         backend.is_v4() ? service_.source.ipv4.has_value() : service_.source.ipv6.has_value();
     if (!has_source && source_complete_) {
       const std::string family = backend.is_v4() ? "ipv4" : "ipv6";
       report_.Error(where.at, where.path,
-                    "an ipip packet to " + quoted +
+                    "a tunnel packet to " + quoted +
                         " would have no source address; accepted: with '" + family +
                         "' in the service's source or in balancer.source");
     }

@@ -58,12 +58,21 @@ Status CheckService(const ServiceConfig& service) {
     return fail("a table cannot have " + std::to_string(service.table_size) + " slots");
   }
   std::set<IpAddress> seen;
+  if (service.forward == ForwardMode::kL3dsr) {
+    // Only the address is changed, so it must fit into the packet.
+    for (const IpAddress& vip : service.vips) {
+      for (const BackendConfig& backend : service.backends) {
+        if (vip.family() != backend.address.family()) {
+          return fail("l3dsr needs backends of the VIP's family, and " + backend.name + " is not");
+        }
+      }
+    }
+  }
   for (const BackendConfig& backend : service.backends) {
     if (!seen.insert(backend.address).second) {
       return fail("two backends have the address " + backend.address.ToString());
     }
-    if (service.forward == ForwardMode::kIpip &&
-        !TunnelSourceFor(service.source, backend.address.family())) {
+    if (IsTunnel(service.forward) && !TunnelSourceFor(service.source, backend.address.family())) {
       return fail("backend " + backend.name + " needs a tunnel source of its family (source." +
                   (backend.address.is_v4() ? "ipv4" : "ipv6") + ")");
     }
@@ -337,16 +346,11 @@ std::chrono::seconds ServiceManager::ChangeWindow(Protocol protocol) const {
 }
 
 BackendEntry ServiceManager::EntryOf(const Service& service, const Backend& backend) const {
-  const IpAddress& address = backend.config.address;
   // Where health is not believed, a backend that is down has a weight.
   const BackendState state = backend.effective_weight != 0 ? BackendState::kActive
                              : IsDown(backend)             ? BackendState::kDown
                                                            : BackendState::kDrained;
-  if (service.config.forward == ForwardMode::kL2dsr) {
-    return MakeDirectBackend(service.id, state, address);
-  }
-  return MakeTunnelBackend(service.id, state, address,
-                           *TunnelSourceFor(service.config.source, address.family()));
+  return MakeBackendEntry(service.id, state, service.config, backend.config);
 }
 
 bool ServiceManager::IsDown(const Backend& backend) const {

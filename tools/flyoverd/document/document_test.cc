@@ -186,11 +186,29 @@ class RandomDocument {
     if (Coin()) service.vips.push_back(*IpAddress::Parse("2001:db8:100::" + std::to_string(i)));
     service.protocol = Coin() ? lb::Protocol::kTcp : lb::Protocol::kUdp;
     service.port = static_cast<uint16_t>(1 + Below(65535));
-    service.forward = Coin() ? lb::ForwardMode::kIpip : lb::ForwardMode::kL2dsr;
-    if (service.forward == lb::ForwardMode::kIpip) service.source = source;
+    static constexpr std::array<lb::ForwardMode, 5> kModes = {
+        lb::ForwardMode::kL2dsr, lb::ForwardMode::kL3dsr, lb::ForwardMode::kIpip,
+        lb::ForwardMode::kGre, lb::ForwardMode::kGue};
+    service.forward = kModes[Below(kModes.size())];
+    const bool tunnel = lb::IsTunnel(service.forward);
+    if (tunnel) service.source = source;
+    if (tunnel) service.fragment = Coin();
+    if (service.forward == lb::ForwardMode::kL3dsr) {
+      service.vips.resize(1);
+      service.dscp = static_cast<uint8_t>(i + 1);
+    }
+    if (service.forward == lb::ForwardMode::kGue) {
+      service.gue = {static_cast<uint8_t>(Below(2)), static_cast<uint16_t>(1 + Below(65535))};
+    }
+    if (service.protocol == lb::Protocol::kTcp && Coin()) {
+      service.tcp_mss = static_cast<uint16_t>(536 + Below(8000));
+    }
     for (unsigned j = 0, n = Below(4); j < n; ++j) {
       service.backends.push_back({"b" + std::to_string(j), Ipv4Address{0x0a000064 + j},
                                   static_cast<uint16_t>(Below(65536))});
+      if (!tunnel) continue;
+      service.backends.back().df = static_cast<lb::DfPolicy>(Below(3));
+      if (Coin()) service.backends.back().mtu = static_cast<uint16_t>(576 + Below(8000));
     }
     service.health.kind = static_cast<lb::HealthConfig::Kind>(Below(3));
     if (service.health.kind == lb::HealthConfig::Kind::kNone) return service;
