@@ -43,7 +43,7 @@ FLYOVER_RESULT(SyncResult, kernel_routes, fib4_entries, fib6_entries, routes_ref
                differences, diff)
 FLYOVER_RESULT(NeighborResult, port, address, mac, state, held_packets)
 FLYOVER_RESULT(NeighborsResult, neighbors)
-FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, backends, backends_up,
+FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, affinity, backends, backends_up,
                table_digest, table_slots, kept_tables, packets, bytes, connections_new)
 FLYOVER_RESULT(ServicesResult, services)
 FLYOVER_RESULT(BackendResult, service, name, address, state, reason, since_seconds, weight,

@@ -218,6 +218,7 @@ struct ServiceResult {
   std::string protocol;
   uint32_t port = 0;
   std::string forward;
+  std::string affinity;
   uint32_t backends = 0;
   uint32_t backends_up = 0;
   std::string table_digest;  // sixteen hexadecimal digits; equal on boxes that choose alike

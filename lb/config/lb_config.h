@@ -38,6 +38,33 @@ constexpr std::string_view ForwardName(ForwardMode mode) {
   return "ipip";
 }
 
+// What of a packet chooses its backend (lb/service/affinity.h).
+enum class Affinity : uint8_t { kFlow, kSource, kSourcePrefix, kSourceAndPort, kPacket };
+
+// The document's word.
+constexpr std::string_view AffinityName(Affinity affinity) {
+  switch (affinity) {
+    case Affinity::kSource:
+      return "source";
+    case Affinity::kSourcePrefix:
+      return "source_prefix";
+    case Affinity::kSourceAndPort:
+      return "source_and_port";
+    case Affinity::kPacket:
+      return "packet";
+    case Affinity::kFlow:
+      break;
+  }
+  return "flow";
+}
+
+// Leading bits of a source address.
+struct PrefixLengths {
+  uint8_t ipv4 = 24;
+  uint8_t ipv6 = 56;
+  bool operator==(const PrefixLengths&) const = default;
+};
+
 // Don't-fragment flag of an outer IPv4 header.
 enum class DfPolicy : uint8_t { kCopy, kSet, kClear };
 
@@ -86,6 +113,8 @@ struct ServiceConfig {
   Protocol protocol = Protocol::kTcp;
   uint16_t port = 0;
   uint32_t table_size = 65'537;  // slots of its Maglev table
+  Affinity affinity = Affinity::kFlow;
+  PrefixLengths affinity_prefix;  // of kSourcePrefix
   ForwardMode forward = ForwardMode::kIpip;
   TunnelSource
       source;  // of tunnels: `balancer.source` is already filled in where the service has none

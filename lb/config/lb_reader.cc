@@ -133,6 +133,13 @@ void WriteServices(const LbConfig& config, YamlWriter& out) {
     out.Put("too_big", service.fragment ? "fragment" : "icmp");
     if (service.tcp_mss != 0) out.Put("tcp_mss", service.tcp_mss);
     out.Put("table_size", service.table_size);
+    out.Put("affinity", AffinityName(service.affinity));
+    if (service.affinity == Affinity::kSourcePrefix) {
+      out.Begin("affinity_prefix");
+      out.Put("ipv4", service.affinity_prefix.ipv4);
+      out.Put("ipv6", service.affinity_prefix.ipv6);
+      out.End();
+    }
     if (service.source != TunnelSource{}) WriteSource(service.source, out);
     WriteBackends(service.backends, out);
     out.Put("min_up", service.min_up);

@@ -203,6 +203,26 @@ Schema ServiceSchema() {
        .fallback_words = "`balancer.table_size`",
        .help = "Slots of the service's Maglev table",
        .example = "65537"},
+      {.name = "affinity",
+       .schema = Enum({"flow", "source", "source_prefix", "source_and_port", "packet"}),
+       .fallback = "flow",
+       .help =
+           "What chooses the backend. flow: addresses, ports and protocol. source: the client's "
+           "address; services with the same backends agree about it. source_prefix: its first "
+           "bits. source_and_port: its address and the VIP's port. packet: each UDP packet anew"},
+      {.name = "affinity_prefix",
+       .schema = MapOf({
+           {.name = "ipv4",
+            .schema = Unsigned(1, 32, "bits"),
+            .fallback = "24",
+            .help = "Of IPv4 sources"},
+           {.name = "ipv6",
+            .schema = Unsigned(1, 128, "bits"),
+            .fallback = "56",
+            .help = "Of IPv6 sources"},
+       }),
+       .help = "How much of the client's address counts with `affinity: source_prefix`",
+       .alternative = true},
       {.name = "backends",
        .schema = NamedMapOf(kNameFormat, "backend", BackendSchema(), 0, 4096),
        .presence = Presence::kRequired,

@@ -65,6 +65,14 @@ ForwardMode ForwardOf(std::string_view word) {
   return ForwardMode::kIpip;
 }
 
+Affinity AffinityOf(std::string_view word) {
+  for (const Affinity affinity :
+       {Affinity::kSource, Affinity::kSourcePrefix, Affinity::kSourceAndPort, Affinity::kPacket}) {
+    if (word == AffinityName(affinity)) return affinity;
+  }
+  return Affinity::kFlow;
+}
+
 DfPolicy DfOf(std::string_view word) {
   return word == "set" ? DfPolicy::kSet : word == "clear" ? DfPolicy::kClear : DfPolicy::kCopy;
 }
@@ -84,6 +92,7 @@ class ServiceReader {
     if (forward_ != nullptr) service_.forward = ForwardOf(forward_->As<std::string>());
     ReadVips();
     ReadForwarding();
+    ReadAffinity();
     ReadTunnelSource();
     ReadBackends();
     const ConfigValue* const table_size = entry_.Find("table_size");
@@ -137,6 +146,28 @@ class ServiceReader {
       service_.tcp_mss = 0;
     }
     ReadDscp();
+  }
+
+  void ReadAffinity() {
+    const ConfigValue* const affinity = entry_.Find("affinity");
+    if (affinity == nullptr) return;
+    service_.affinity = AffinityOf(affinity->As<std::string>());
+    if (service_.affinity == Affinity::kPacket && service_.protocol != Protocol::kUdp &&
+        entry_.Find("protocol") != nullptr) {
+      report_.Error(affinity->at, affinity->path,
+                    "'packet' would tear TCP connections apart; accepted: with protocol: udp, or "
+                    "flow, source, source_prefix, source_and_port");
+    }
+    const ConfigValue* const prefix = entry_.Find("affinity_prefix");
+    if (prefix == nullptr) return;
+    if (service_.affinity == Affinity::kSourcePrefix) {
+      prefix->Get("ipv4", service_.affinity_prefix.ipv4);
+      prefix->Get("ipv6", service_.affinity_prefix.ipv6);
+    } else if (prefix->given) {
+      report_.Warning(
+          prefix->key_at, prefix->path,
+          "has no meaning with affinity: " + std::string(AffinityName(service_.affinity)));
+    }
   }
 
   // The DSCP is all that tells a backend where the packet was sent to, so it stands for one VIP.

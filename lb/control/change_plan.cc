@@ -22,6 +22,19 @@ double ShareOf(uint32_t slots, uint32_t all) {
   return all == 0 ? 0 : slots / static_cast<double>(all);
 }
 
+// Where the affinity changes too, a slot says nothing of what was in it: all of them count as
+// moved.
+TableMoves Compare(const PoolTable& before, const PoolTable& after) {
+  if (before.maglev == after.maglev && before.rule == after.rule) {
+    TableMoves nothing;
+    nothing.slots = after.maglev->size();
+    return nothing;
+  }
+  TableMoves moves = CompareTables(*before.maglev, *after.maglev);
+  if (before.rule != after.rule && !before.maglev->empty()) moves.moved = moves.slots;
+  return moves;
+}
+
 using Endpoint = std::tuple<IpAddress, uint8_t, uint16_t>;
 
 template <typename Config>
@@ -70,6 +83,7 @@ std::vector<ServiceManager::Service> ServiceManager::Foresee(const LbConfig& con
     // Cannot fail: Check has seen that addresses differ and how many there are.
     service.current.maglev =
         tables_.Get(std::move(members), config.seed, service.config.table_size).value();
+    service.current.rule = RuleOf(service_config);
     next.push_back(std::move(service));
   }
   return next;
@@ -93,8 +107,8 @@ Result<ChangePlan> ServiceManager::Plan(const LbConfig& config) {
     of.slots = service.current.maglev->size();
     if (old == nullptr) of.change = PlannedChange::kAdded;
     TableMoves moves;
-    if (old != nullptr && old->current.maglev != service.current.maglev) {
-      moves = CompareTables(*old->current.maglev, *service.current.maglev);
+    if (old != nullptr) {
+      moves = Compare(old->current, service.current);
       of.moved = moves.moved;
       of.least = moves.least;
     }
@@ -177,7 +191,7 @@ void ServiceManager::PlanEndpoints(const std::vector<Service>& next, ChangePlan&
     if (from == nullptr) return;
     of.share_broken = 1;
     if (to == nullptr) return;
-    const TableMoves moves = CompareTables(*from->current.maglev, *to->current.maglev);
+    const TableMoves moves = Compare(from->current, to->current);
     of.share_broken = ShareOf(moves.moved, moves.slots);
   };
   for (const auto& [endpoint, index] : before) {
@@ -194,7 +208,7 @@ void ServiceManager::PlanEndpoints(const std::vector<Service>& next, ChangePlan&
 TableSnapshot ServiceManager::Tables() const {
   TableSnapshot tables;
   for (const Service& service : services_) {
-    tables.emplace(service.config.name, service.current.maglev);
+    tables.emplace(service.config.name, service.current);
   }
   return tables;
 }
@@ -203,8 +217,8 @@ std::vector<ServiceMoves> ServiceManager::MovesSince(const TableSnapshot& before
   std::vector<ServiceMoves> list;
   for (const Service& service : services_) {
     const auto old = before.find(service.config.name);
-    if (old == before.end() || old->second == service.current.maglev) continue;
-    const TableMoves moves = CompareTables(*old->second, *service.current.maglev);
+    if (old == before.end()) continue;
+    const TableMoves moves = Compare(old->second, service.current);
     if (moves.moved == 0) continue;
     list.push_back({service.config.name, moves.slots, moves.moved, moves.least});
   }

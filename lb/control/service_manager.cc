@@ -80,7 +80,8 @@ Status CheckService(const ServiceConfig& service) {
   return Status::Ok();
 }
 
-// Which slots of `present` the tables do not agree about; nothing where their sizes differ.
+// Which slots of `present` the tables do not agree about; nothing where their sizes or affinities
+// differ.
 std::vector<uint64_t> UnsettledSlots(const PoolTable& present, const std::vector<PoolTable>& kept) {
   const auto owner = [](const PoolTable& table, uint32_t slot) {
     const uint16_t i = table.maglev->slots()[slot];
@@ -89,7 +90,7 @@ std::vector<uint64_t> UnsettledSlots(const PoolTable& present, const std::vector
   const uint32_t size = present.maglev->size();
   std::vector<uint64_t> unsettled(kept.empty() ? 0 : size / 64 + 1);
   for (const PoolTable& table : kept) {
-    if (table.maglev->size() != size) return {};
+    if (table.maglev->size() != size || table.rule != present.rule) return {};
     for (uint32_t slot = 0; slot < size; ++slot) {
       const uint64_t differs = owner(table, slot) != owner(present, slot) ? 1 : 0;
       unsettled[slot / 64] |= differs << (slot % 64);
@@ -295,13 +296,16 @@ void ServiceManager::Republish() {
     }
     // Cannot fail: Check has seen that addresses differ and how many there are.
     PoolTable next{
-        std::move(tables_.Get(std::move(members), seed_, service.config.table_size)).value(), {}};
+        std::move(tables_.Get(std::move(members), seed_, service.config.table_size)).value(),
+        {},
+        RuleOf(service.config)};
     for (const MaglevMember& member : next.maglev->members()) {
       next.pool.push_back(service.Find(member.address)->id);
     }
     ChangeTable(service, std::move(next));
     entry.maglev = service.current.maglev;
     entry.pool = service.current.pool;
+    entry.rule = service.current.rule;
     for (const Service::Kept& kept : service.kept) entry.previous.push_back(kept.table);
     if (std::exchange(service.tables_changed, false)) {
       service.unsettled = UnsettledSlots(service.current, entry.previous);
@@ -318,16 +322,13 @@ void ServiceManager::Republish() {
 
 void ServiceManager::ChangeTable(Service& service, PoolTable next) {
   PoolTable before = std::exchange(service.current, std::move(next));
-  if (before.maglev == nullptr || before.maglev->digest() == service.current.maglev->digest()) {
-    return;
-  }
+  if (before.maglev == nullptr || before.ChoosesLike(service.current)) return;
   service.tables_changed = true;
   if (before.maglev->empty()) return;  // whose flows were dropped
   const auto until = now_ + ChangeWindow(service.config.protocol) + kClockSlack;
   const auto alike =
-      std::find_if(service.kept.begin(), service.kept.end(), [&](const Service::Kept& kept) {
-        return kept.table.maglev->digest() == before.maglev->digest();
-      });
+      std::find_if(service.kept.begin(), service.kept.end(),
+                   [&](const Service::Kept& kept) { return kept.table.ChoosesLike(before); });
   if (alike != service.kept.end()) {
     // It keeps its rank: what matters is the oldest table under which a flow may have begun.
     alike->until = until;
@@ -487,6 +488,7 @@ std::vector<ServiceInfo> ServiceManager::Services() const {
     info.protocol = service.config.protocol;
     info.port = service.config.port;
     info.forward = service.config.forward;
+    info.affinity = service.config.affinity;
     info.table_digest = service.current.maglev->digest();
     info.table_size = service.current.maglev->size();
     info.kept_tables = static_cast<unsigned>(service.kept.size());

@@ -70,6 +70,7 @@ struct ServiceInfo {
   Protocol protocol = Protocol::kTcp;
   uint16_t port = 0;
   ForwardMode forward = ForwardMode::kIpip;
+  Affinity affinity = Affinity::kFlow;
   uint64_t table_digest = 0;  // equal on two balancers that choose alike
   uint32_t table_size = 0;    // slots
   unsigned kept_tables = 0;   // of before changes not long ago
@@ -79,7 +80,7 @@ struct ServiceInfo {
 };
 
 // The tables of all services at some moment, by service.
-using TableSnapshot = std::map<std::string, std::shared_ptr<const MaglevTable>>;
+using TableSnapshot = std::map<std::string, PoolTable>;
 
 struct ServiceMoves {
   std::string service;

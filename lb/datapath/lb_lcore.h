@@ -31,7 +31,8 @@ struct LbLcore {
   std::vector<const ConnectionTable*> others;  // other lcores': read for ICMP errors
   LbCounters counters;
   CoarseClock clock;
-  uint16_t next_ip_id;  // of outer IPv4 headers that may be fragmented
+  uint16_t next_ip_id;         // of outer IPv4 headers that may be fragmented
+  uint64_t packet_number = 0;  // of packets of services with `affinity: packet`
 
  private:
   uint64_t sweep_interval_;  // TSC ticks

@@ -111,7 +111,8 @@ VipIcmpVerdict AnswerEcho(LbLcore& lcore, PacketMeta& meta, rte_mbuf* m) {
 // The backend that the flow's own packets go to; by the tables when no lcore has an entry that
 // counts.
 bool FindBackend(StageContext& context, LbLcore& lcore, const ServiceTable& table,
-                 ServiceId service, uint64_t flow_hash, BackendId& backend) {
+                 ServiceId service, const QuotedFlow& flow, uint64_t flow_hash,
+                 BackendId& backend) {
   const uint16_t tick = lcore.clock.Tick(context.now());
   const auto counts = [&](const ConnectionHit& hit) {
     if (!hit.found || hit.idle > table.Service(service).timeout) return false;
@@ -124,9 +125,12 @@ bool FindBackend(StageContext& context, LbLcore& lcore, const ServiceTable& tabl
   for (const ConnectionTable* other : lcore.others) {
     if (counts(other->Find(flow_hash, tick))) return true;
   }
-  FlowChoice choice = ChooseBackend(table, service, flow_hash, false);
+  // `affinity: packet`: nobody knows who sent it; any backend's kernel learns an MTU from it.
+  const FlowFacts facts{flow_hash, flow.client.data(),
+                        reinterpret_cast<const uint8_t*>(&flow.ports), flow.v6};
+  FlowChoice choice = ChooseBackend(table, service, lcore.flow_key, facts, false);
   if (choice.found && table.Backend(choice.backend).state == BackendState::kDown) {
-    choice = ChooseBackend(table, service, flow_hash, true);
+    choice = ChooseBackend(table, service, lcore.flow_key, facts, true);
   }
   backend = choice.backend;
   return choice.found;
@@ -158,7 +162,7 @@ VipIcmpVerdict FollowFlow(StageContext& context, LbLcore& lcore, const ServiceTa
 
   const uint64_t flow_hash = flow.Hash(lcore.flow_key);
   BackendId backend;
-  if (!FindBackend(context, lcore, table, service, flow_hash, backend)) {
+  if (!FindBackend(context, lcore, table, service, flow, flow_hash, backend)) {
     lcore.counters.service(service).no_backend.Add(1);
     return drop(DropReason::kVipNoBackend);
   }

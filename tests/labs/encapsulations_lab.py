@@ -145,6 +145,23 @@ def too_big_and_mss(net, says, vips, flyoverd):
     learnt_mtu(net, says, "gue0-4in4 with a backend's mtu of 1400", vips["gue0-4in4"], 100 + 32)
 
 
+def one_source_one_server(net, says, vips, flyoverd):
+    """With `affinity: source` the client finds one server with all its connections, by every service of that family."""
+    names = [n for n, (_, family, *_) in ways().items() if family == 4 and n != "gue0-4in4"]
+    for name in names:
+        service = flyoverd.document["services"][name]
+        service["affinity"] = "source"
+    flyoverd.reload()
+    answers = set()
+    for name in names:
+        if "in6" in name:
+            continue  # other addresses: another pool
+        url = document.url(vips[name], "/whoami?[1-20]")
+        out = net.client.run(["curl", "-sS", "--max-time", "20", "-H", "Connection: close", url]).stdout.split()
+        answers.update(out)
+    says.equal(len(answers), 1, f"affinity: source: one server answers for all services with one pool ({answers})")
+
+
 def body(lab, says):
     net = topology.Network(lab)
     net.serve(decap=False)
@@ -160,6 +177,7 @@ def body(lab, says):
     counted(net, says, program)
     entropy(net, says, vips)
     too_big_and_mss(net, says, vips, net.flyoverd)
+    one_source_one_server(net, says, vips, net.flyoverd)
     return net
 
 

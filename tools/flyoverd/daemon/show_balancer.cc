@@ -43,6 +43,7 @@ ServicesResult ShowServices(const lb::ServiceManager& manager) {
     service.protocol = info.protocol == lb::Protocol::kTcp ? "tcp" : "udp";
     service.port = info.port;
     service.forward = lb::ForwardName(info.forward);
+    service.affinity = lb::AffinityName(info.affinity);
     service.backends = info.backends;
     service.backends_up = info.backends_up;
     service.table_digest = Hex(info.table_digest, 16);

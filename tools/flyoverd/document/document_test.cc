@@ -200,6 +200,12 @@ class RandomDocument {
     if (service.forward == lb::ForwardMode::kGue) {
       service.gue = {static_cast<uint8_t>(Below(2)), static_cast<uint16_t>(1 + Below(65535))};
     }
+    const bool udp = service.protocol == lb::Protocol::kUdp;
+    service.affinity = static_cast<lb::Affinity>(Below(udp ? 5 : 4));
+    if (service.affinity == lb::Affinity::kSourcePrefix) {
+      service.affinity_prefix = {static_cast<uint8_t>(1 + Below(32)),
+                                 static_cast<uint8_t>(1 + Below(128))};
+    }
     if (service.protocol == lb::Protocol::kTcp && Coin()) {
       service.tcp_mss = static_cast<uint16_t>(536 + Below(8000));
     }
