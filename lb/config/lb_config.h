@@ -79,12 +79,15 @@ struct BackendConfig {
 };
 
 struct HealthConfig {
-  enum class Kind : uint8_t { kNone, kTcp, kHttp };
+  enum class Kind : uint8_t { kNone, kTcp, kHttp, kHttps, kTls, kGrpc, kUdp, kDns, kIcmp };
   Kind kind = Kind::kNone;
   std::optional<uint16_t> port;  // default: the service's port
-  std::string path = "/";        // HTTP: request target
-  std::string host;              // HTTP: Host header; empty: the backend's address
-  uint16_t expect = 200;         // HTTP: status
+  std::string path = "/";        // HTTP(S): request target; gRPC: service; DNS: name
+  std::string host;       // HTTP: Host header; empty: the backend's address. HTTPS, TLS: SNI, too
+  uint16_t expect = 200;  // HTTP(S): status
+  std::string body;       // HTTP(S), UDP: what the answer must contain; empty: anything
+  std::string send;       // UDP: payload
+  bool verify = false;    // HTTPS, TLS: the certificate, for `host`
   std::chrono::milliseconds interval{2000};
   std::chrono::milliseconds timeout{1000};
   uint16_t fall = 3;  // failures in a row until down

@@ -23,23 +23,49 @@ void WriteSource(const TunnelSource& source, YamlWriter& out) {
   out.End();
 }
 
+void WriteProbe(const HealthConfig& health, YamlWriter& out) {
+  using Kind = HealthConfig::Kind;
+  switch (health.kind) {
+    case Kind::kHttp:
+    case Kind::kHttps:
+      out.Begin(health.kind == Kind::kHttp ? "http" : "https");
+      out.Text("path", health.path);
+      out.Put("expect", health.expect);
+      break;
+    case Kind::kTls:
+      out.Begin("tls");
+      break;
+    case Kind::kGrpc:
+      out.Begin("grpc");
+      out.Text("service", health.path);
+      break;
+    case Kind::kUdp:
+      out.Begin("udp");
+      out.Text("send", health.send);
+      if (!health.body.empty()) out.Text("answer", health.body);
+      break;
+    case Kind::kDns:
+      out.Begin("dns");
+      out.Text("name", health.path);
+      break;
+    case Kind::kIcmp:
+      out.Put("icmp", "{}");
+      return;
+    default:
+      if (!health.port) return out.Put("tcp", "{}");
+      out.Begin("tcp");
+  }
+  if (!health.host.empty()) out.Text("host", health.host);
+  if (!health.body.empty() && health.kind != Kind::kUdp) out.Text("body", health.body);
+  if (health.kind == Kind::kHttps || health.kind == Kind::kTls) out.Flag("verify", health.verify);
+  if (health.port) out.Put("port", *health.port);
+  out.End();
+}
+
 void WriteServiceHealth(const HealthConfig& health, YamlWriter& out) {
   if (health.kind == HealthConfig::Kind::kNone) return;
   out.Begin("health");
-  if (health.kind == HealthConfig::Kind::kHttp) {
-    out.Begin("http");
-    out.Text("path", health.path);
-    out.Put("expect", health.expect);
-    if (!health.host.empty()) out.Text("host", health.host);
-    if (health.port) out.Put("port", *health.port);
-    out.End();
-  } else if (health.port) {
-    out.Begin("tcp");
-    out.Put("port", *health.port);
-    out.End();
-  } else {
-    out.Put("tcp", "{}");
-  }
+  WriteProbe(health, out);
   out.Put("interval", Milliseconds(health.interval));
   out.Put("timeout", Milliseconds(health.timeout));
   out.Put("fall", health.fall);

@@ -152,6 +152,37 @@ TEST(ReadLb, ChangeWindow) {
               ElementsAre(HasSubstr("balancer.connections.change_window")));
 }
 
+TEST(ReadLb, EveryKindOfProbe) {
+  using Kind = HealthConfig::Kind;
+  const auto health = [](const std::string& probe) {
+    const Parsed parsed = Service("forward: l2dsr, backends: {}, health: { " + probe + " }");
+    EXPECT_THAT(parsed.errors, ElementsAre()) << probe;
+    return parsed.config.services.at(0).health;
+  };
+  EXPECT_EQ(health("tls: {}").kind, Kind::kTls);
+  EXPECT_EQ(health("grpc: {}").path, "");
+  EXPECT_EQ(health("grpc: { service: a.B }").path, "a.B");
+  EXPECT_EQ(health("dns: {}").path, ".");
+  EXPECT_EQ(health("dns: { name: a.example }").path, "a.example");
+  EXPECT_EQ(health("icmp: {}").kind, Kind::kIcmp);
+  EXPECT_EQ(health("udp: {}").send, "");
+  const HealthConfig udp = health("udp: { send: ping, answer: pong, port: 7 }");
+  EXPECT_EQ(udp.kind, Kind::kUdp);
+  EXPECT_EQ(udp.send, "ping");
+  EXPECT_EQ(udp.body, "pong");
+  EXPECT_EQ(udp.port, 7);
+  const HealthConfig https =
+      health("https: { path: /x, expect: 204, host: www.example.net, body: ok, verify: true }");
+  EXPECT_EQ(https.kind, Kind::kHttps);
+  EXPECT_EQ(https.path, "/x");
+  EXPECT_EQ(https.expect, 204);
+  EXPECT_EQ(https.host, "www.example.net");
+  EXPECT_EQ(https.body, "ok");
+  EXPECT_TRUE(https.verify);
+  EXPECT_THAT(Service("forward: l2dsr, backends: {}, health: { dns: {}, icmp: {} }").errors,
+              ElementsAre(HasSubstr("excludes 'dns'")));
+}
+
 TEST(ReadLb, BudgetOfChanges) {
   EXPECT_EQ(Parse("").config.max_moved, std::nullopt);
   EXPECT_EQ(Parse("changes: { max_moved: 2.5% }\n").config.max_moved, 250u);

@@ -1,6 +1,8 @@
 #include "lb/config/lb_schema.h"
 
 #include <limits>
+#include <utility>
+#include <vector>
 
 namespace flyover::lb {
 namespace {
@@ -12,6 +14,13 @@ const TextFormat kTargetFormat{"a request target that begins with '/' and has no
                                1024};
 const TextFormat kHostFormat{"a host name or address, with ':PORT' if need be",
                              "[A-Za-z0-9._:\\[\\]-]+", 255};
+
+const TextFormat kServerNameFormat{"a host name", "[A-Za-z0-9][A-Za-z0-9._-]*", 253};
+const TextFormat kProbeTextFormat{"printable ASCII text", "[ -~]*", 512, true};
+const TextFormat kGrpcServiceFormat{"the name of a gRPC service, or \"\"", "[A-Za-z0-9_.]*", 100,
+                                    true};
+const TextFormat kDnsNameFormat{"a DNS name with labels of at most 63 characters, or \".\"",
+                                "(\\.|[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*\\.?)", 253};
 
 // ParsePercent (common/base/quantity.h) takes exactly these.
 const TextFormat kPercentFormat{"a share such as 5% or 0.25%, at most 100%",
@@ -85,36 +94,112 @@ SchemaKey ProbePort() {
           .example = "8080"};
 }
 
+SchemaKey ProbeHost(std::string_view help) {
+  return {.name = "host",
+          .schema = Text(kServerNameFormat),
+          .presence = Presence::kOptional,
+          .fallback_words = "no name is sent",
+          .help = help,
+          .example = "www.example.net"};
+}
+
+SchemaKey ProbeVerify() {
+  return {.name = "verify",
+          .schema = Boolean(),
+          .fallback = "false",
+          .help = "Whether the certificate must be valid, and for `host`"};
+}
+
+SchemaKey ProbeBody() {
+  return {.name = "body",
+          .schema = Text(kProbeTextFormat),
+          .presence = Presence::kOptional,
+          .fallback_words = "any body will do",
+          .help = "Text that must stand in the first 64 KiB of the answer",
+          .example = "ok"};
+}
+
+SchemaKey HttpPath() {
+  return {.name = "path",
+          .schema = Text(kTargetFormat),
+          .fallback = "/",
+          .help = "What is asked for",
+          .example = "/healthz"};
+}
+
+SchemaKey HttpExpect() {
+  return {.name = "expect",
+          .schema = Unsigned(100, 599, "HTTP status"),
+          .fallback = "200",
+          .help = "Status of a healthy server"};
+}
+
+// A probe besides `http`, which stands in the reference as the example.
+SchemaKey OtherProbe(std::string_view name, std::vector<SchemaKey> keys, std::string_view words,
+                     std::string_view help) {
+  return {.name = name,
+          .schema = MapOf(std::move(keys)),
+          .presence = Presence::kOptional,
+          .fallback_words = words,
+          .help = help,
+          .alternative = true};
+}
+
 Schema HealthSchema() {
   return MapOf({
       {.name = "http",
        .schema = MapOf({
-           {.name = "path",
-            .schema = Text(kTargetFormat),
-            .fallback = "/",
-            .help = "What is asked for",
-            .example = "/healthz"},
-           {.name = "expect",
-            .schema = Unsigned(100, 599, "HTTP status"),
-            .fallback = "200",
-            .help = "Status of a healthy server"},
+           HttpPath(),
+           HttpExpect(),
            {.name = "host",
             .schema = Text(kHostFormat),
             .presence = Presence::kOptional,
             .fallback_words = "the backend's address",
             .help = "Host header",
             .example = "www.example.net"},
+           ProbeBody(),
            ProbePort(),
        }),
        .presence = Presence::kOptional,
        .fallback_words = "no HTTP probe",
        .help = "Healthy is who answers a GET with the expected status"},
-      {.name = "tcp",
-       .schema = MapOf({ProbePort()}),
-       .presence = Presence::kOptional,
-       .fallback_words = "no TCP probe",
-       .help = "Healthy is who accepts a connection. Excludes `http`",
-       .alternative = true},
+      OtherProbe("https",
+                 {HttpPath(), HttpExpect(), ProbeHost("Host header and server name (SNI)"),
+                  ProbeBody(), ProbeVerify(), ProbePort()},
+                 "no HTTPS probe", "The same over TLS"),
+      OtherProbe("tls", {ProbeHost("Server name (SNI)"), ProbeVerify(), ProbePort()},
+                 "no TLS probe", "Healthy is who completes a TLS handshake"),
+      OtherProbe("tcp", {ProbePort()}, "no TCP probe", "Healthy is who accepts a connection"),
+      OtherProbe("grpc",
+                 {{.name = "service",
+                   .schema = Text(kGrpcServiceFormat),
+                   .fallback = "",
+                   .help = "Service that is asked about; \"\": the server as a whole"},
+                  ProbePort()},
+                 "no gRPC probe",
+                 "Healthy is who answers grpc.health.v1.Health/Check with SERVING, over HTTP/2 in "
+                 "the clear"),
+      OtherProbe("udp",
+                 {{.name = "send",
+                   .schema = Text(kProbeTextFormat),
+                   .fallback = "",
+                   .help = "Payload of the packet that is sent"},
+                  {.name = "answer",
+                   .schema = Text(kProbeTextFormat),
+                   .presence = Presence::kOptional,
+                   .fallback_words = "any answer will do",
+                   .help = "Text that must stand in the answer",
+                   .example = "pong"},
+                  ProbePort()},
+                 "no UDP probe", "Healthy is who answers a packet"),
+      OtherProbe("dns",
+                 {{.name = "name",
+                   .schema = Text(kDnsNameFormat),
+                   .fallback = ".",
+                   .help = "Name whose IPv4 address is asked for"},
+                  ProbePort()},
+                 "no DNS probe", "Healthy is who answers a DNS query over UDP without an error"),
+      OtherProbe("icmp", {}, "no ICMP probe", "Healthy is who answers an echo request"),
       {.name = "interval",
        .schema = Duration(100, 3'600'000),
        .fallback = "2s",

@@ -1,6 +1,7 @@
 #include "lb/config/service_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,6 +22,68 @@ void CheckUnicast(const ConfigValue& where, const IpAddress& address, std::strin
       Quoted(address.ToString()) + " " + std::string(why) + "; accepted: " + std::string(accepted));
 }
 
+using Kind = HealthConfig::Kind;
+
+struct ProbeName {
+  std::string_view name;
+  Kind kind;
+};
+constexpr std::array<ProbeName, 8> kProbes = {{{"http", Kind::kHttp},
+                                               {"https", Kind::kHttps},
+                                               {"tls", Kind::kTls},
+                                               {"tcp", Kind::kTcp},
+                                               {"grpc", Kind::kGrpc},
+                                               {"udp", Kind::kUdp},
+                                               {"dns", Kind::kDns},
+                                               {"icmp", Kind::kIcmp}}};
+
+std::string ProbeNames() {
+  std::string names;
+  for (const ProbeName& probe : kProbes) {
+    names += (names.empty() ? "" : ", ") + std::string(probe.name);
+  }
+  return names;
+}
+
+void ReadProbe(const ConfigValue& section, HealthConfig& health, ConfigReport& report) {
+  const ConfigValue* probe = nullptr;
+  for (const ProbeName& candidate : kProbes) {
+    const ConfigValue* const found = section.Find(candidate.name);
+    if (found == nullptr) continue;
+    if (probe != nullptr) {
+      report.Error(found->key_at, found->path,
+                   "excludes " + Quoted(probe->key) + "; accepted: one of " + ProbeNames());
+      continue;
+    }
+    probe = found;
+    health.kind = candidate.kind;
+  }
+  if (probe == nullptr) {
+    if (section.complete) {
+      report.Error(section.key_at, section.path,
+                   "names no probe; accepted: one of " + ProbeNames());
+    }
+    return;
+  }
+  probe->Get("path", health.path);
+  probe->Get("service", health.path);
+  if (health.kind == Kind::kDns) probe->Get("name", health.path);
+  probe->Get("host", health.host);
+  probe->Get("expect", health.expect);
+  probe->Get("body", health.body);
+  probe->Get("answer", health.body);
+  probe->Get("send", health.send);
+  probe->Get("verify", health.verify);
+  if (const ConfigValue* const port = probe->Find("port")) {
+    health.port = static_cast<uint16_t>(port->As<uint64_t>());
+  }
+  if (health.verify && health.host.empty()) {
+    const ConfigValue& verify = *probe->Find("verify");
+    report.Error(verify.at, verify.path,
+                 "no name to verify the certificate for; accepted: true with 'host', or false");
+  }
+}
+
 HealthConfig ReadHealth(const ConfigValue* section, ConfigReport& report) {
   HealthConfig health;
   if (section == nullptr) return health;
@@ -28,25 +91,7 @@ HealthConfig ReadHealth(const ConfigValue* section, ConfigReport& report) {
   section->Get("timeout", health.timeout);
   section->Get("fall", health.fall);
   section->Get("rise", health.rise);
-  const ConfigValue* const http = section->Find("http");
-  const ConfigValue* const tcp = section->Find("tcp");
-  if (http != nullptr && tcp != nullptr) {
-    report.Error(tcp->key_at, tcp->path, "excludes 'http'; accepted: one of tcp, http");
-  } else if (http == nullptr && tcp == nullptr && section->complete) {
-    report.Error(section->key_at, section->path, "names no probe; accepted: one of tcp, http");
-  }
-  if (http != nullptr) {
-    health.kind = HealthConfig::Kind::kHttp;
-    http->Get("path", health.path);
-    http->Get("host", health.host);
-    http->Get("expect", health.expect);
-  } else if (tcp != nullptr) {
-    health.kind = HealthConfig::Kind::kTcp;
-  }
-  const ConfigValue* const probe = http != nullptr ? http : tcp;
-  if (const ConfigValue* const port = probe ? probe->Find("port") : nullptr) {
-    health.port = static_cast<uint16_t>(port->As<uint64_t>());
-  }
+  ReadProbe(*section, health, report);
   const ConfigValue* const timeout = section->Find("timeout");
   const ConfigValue* const interval = section->Find("interval");
   if (timeout && interval && health.timeout > health.interval) {

@@ -25,12 +25,16 @@ std::optional<HealthTarget> TargetOf(const ServiceConfig& service, const Backend
   HealthTarget target;
   target.address = backend.address;
   target.kind = health.kind;
-  target.port = health.port.value_or(service.port);
-  if (health.kind == HealthConfig::Kind::kHttp) {
-    target.path = health.path;
-    target.host = health.host;
-    target.expect = health.expect;
-  }
+  using Kind = HealthConfig::Kind;
+  if (health.kind != Kind::kIcmp) target.port = health.port.value_or(service.port);
+  const bool http = health.kind == Kind::kHttp || health.kind == Kind::kHttps;
+  if (http || health.kind == Kind::kGrpc || health.kind == Kind::kDns) target.path = health.path;
+  if (http) target.expect = health.expect;
+  // Empty for those that have none.
+  target.host = health.host;
+  target.body = health.body;
+  target.send = health.send;
+  target.verify = health.verify;
   target.interval = health.interval;
   target.timeout = health.timeout;
   target.fall = health.fall;

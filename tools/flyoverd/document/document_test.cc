@@ -216,13 +216,26 @@ class RandomDocument {
       service.backends.back().df = static_cast<lb::DfPolicy>(Below(3));
       if (Coin()) service.backends.back().mtu = static_cast<uint16_t>(576 + Below(8000));
     }
-    service.health.kind = static_cast<lb::HealthConfig::Kind>(Below(3));
-    if (service.health.kind == lb::HealthConfig::Kind::kNone) return service;
-    if (Coin()) service.health.port = static_cast<uint16_t>(1 + Below(65535));
+    using Kind = lb::HealthConfig::Kind;
+    service.health.kind = static_cast<Kind>(Below(9));
+    if (service.health.kind == Kind::kNone) return service;
+    if (Coin() && service.health.kind != Kind::kIcmp)
+      service.health.port = static_cast<uint16_t>(1 + Below(65535));
     service.health.timeout = std::chrono::milliseconds(100 + Below(900));
     service.health.interval = std::chrono::milliseconds(1000 + Below(100'000));
     service.health.fall = static_cast<uint16_t>(1 + Below(100));
-    if (service.health.kind == lb::HealthConfig::Kind::kHttp) {
+    const bool tls = service.health.kind == Kind::kHttps || service.health.kind == Kind::kTls;
+    if (tls && Coin()) {
+      service.health.host = "www.example.net";
+      service.health.verify = Coin();
+    }
+    if (service.health.kind == Kind::kHttps || service.health.kind == Kind::kUdp) {
+      service.health.body = Coin() ? "it's \"well\": #1" : "";
+    }
+    if (service.health.kind == Kind::kUdp) service.health.send = Coin() ? "ping" : "";
+    if (service.health.kind == Kind::kDns) service.health.path = Coin() ? "." : "a.example";
+    if (service.health.kind == Kind::kGrpc) service.health.path = Coin() ? "" : "pkg.Service";
+    if (service.health.kind == Kind::kHttp) {
       service.health.path = "/a?b=\"c\"&d='e'#f:";
       service.health.host = Coin() ? "[2001:db8::1]:80" : "";
     }
