@@ -272,6 +272,7 @@ void ServiceManager::Republish() {
   const uint16_t udp = Ticks(connection_config_.udp_timeout);
   table->longest_timeout = std::max(tcp, udp);
   names_.clear();
+  std::set<IpAddress> sources;
   for (size_t s = 0; s < services_.size(); ++s) {
     Service& service = services_[s];
     if (service.id.value() >= table->services.size()) {
@@ -283,6 +284,11 @@ void ServiceManager::Republish() {
     entry.forward = service.config.forward;
     entry.timeout = entry.protocol == Protocol::kTcp ? tcp : udp;
 
+    if (IsTunnel(entry.forward)) {
+      const TunnelSource& source = service.config.source;
+      if (source.ipv4) sources.insert(IpAddress(*source.ipv4));
+      if (source.ipv6) sources.insert(IpAddress(*source.ipv6));
+    }
     Weigh(service);
     std::vector<MaglevMember> members;
     for (size_t b = 0; b < service.backends.size(); ++b) {
@@ -320,6 +326,7 @@ void ServiceManager::Republish() {
                             service.id);
     }
   }
+  table->tunnel_sources.assign(sources.begin(), sources.end());
   published_.Publish(std::move(table), qsbr_);
   tables_.Trim();
 }

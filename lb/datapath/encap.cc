@@ -122,8 +122,8 @@ bool MakeRoom(StageContext& context, const PacketMeta& meta, uint16_t room, rte_
 }
 
 // Puts the outer headers in front. False: the packet was dropped.
-bool Wrap(StageContext& context, LbLcore& lcore, const BackendEntry& backend, PacketMeta& meta,
-          rte_mbuf*& m) {
+bool Wrap(StageContext& context, LbLcore& lcore, BackendId id, const BackendEntry& backend,
+          PacketMeta& meta, rte_mbuf*& m) {
   const uint16_t inner_length = meta.l3_length;
   if (inner_length + uint32_t{backend.overhead} > 0xffff) {
     context.Drop(m, DropReason::kMtuExceeded);
@@ -141,6 +141,10 @@ bool Wrap(StageContext& context, LbLcore& lcore, const BackendEntry& backend, Pa
   meta.l3_length = static_cast<uint16_t>(inner_length + backend.overhead);
   meta.overhead = backend.overhead;
   meta.path_mtu = backend.mtu;
+  if (__builtin_expect(lcore.path_mtus->any(), 0)) {
+    const uint16_t told = lcore.path_mtus->Get(id, lcore.clock.Tick(context.now()));
+    if (told != 0 && (backend.mtu == 0 || told < backend.mtu)) meta.path_mtu = told;
+  }
   meta.protocol = protocol;
   meta.flags &= static_cast<uint16_t>(~(kL4Valid | kIpOptions | kRouterAlert | kIpv6));
   meta.flags |= kOriginated;
@@ -178,7 +182,7 @@ void Encap(StageContext& context, LbLcore& lcore, const ServiceTable& table, Bur
       ClampMss(burst.pkt[i], meta, backend.mss);
     }
     if (backend.outer_length != 0) {
-      if (!Wrap(context, lcore, backend, meta, burst.pkt[i])) continue;
+      if (!Wrap(context, lcore, id, backend, meta, burst.pkt[i])) continue;
     } else if (backend.forward == ForwardMode::kL3dsr) {
       if (IsDead(meta, burst.pkt[i])) {
         context.Drop(burst.pkt[i], DropReason::kTtlExpired);

@@ -24,6 +24,7 @@ std::vector<MemberMoves> Union(const MaglevTable& before, const MaglevTable& aft
   std::sort(addresses.begin(), addresses.end());
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   std::vector<MemberMoves> all;
+  all.reserve(addresses.size());
   for (const IpAddress& address : addresses) all.push_back({address, 0, 0, 0, 0});
   return all;
 }

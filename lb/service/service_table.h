@@ -58,11 +58,12 @@ struct ServiceEntry {
 
 struct ServiceTable {
   VipIndex vips;
-  std::vector<ServiceEntry> services;  // by ServiceId; ids that are free have no Maglev table
-  std::vector<BackendEntry> backends;  // by BackendId
-  std::vector<uint16_t> timeouts;      // by BackendId, as ConnectionTimeouts wants them
-  uint16_t longest_timeout = 0;        // for entries whose backend is gone
-  uint64_t generation = 0;             // counts publications
+  std::vector<ServiceEntry> services;     // by ServiceId; ids that are free have no Maglev table
+  std::vector<BackendEntry> backends;     // by BackendId
+  std::vector<uint16_t> timeouts;         // by BackendId, as ConnectionTimeouts wants them
+  uint16_t longest_timeout = 0;           // for entries whose backend is gone
+  std::vector<IpAddress> tunnel_sources;  // sorted, each once
+  uint64_t generation = 0;                // counts publications
 
   // An id of a connection entry may be younger than this snapshot: it is absent here then.
   const BackendEntry& Backend(BackendId id) const {

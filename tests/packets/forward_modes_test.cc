@@ -164,6 +164,26 @@ TEST_P(ForwardModes, WhatMayBeCutIsCut) {
   }
 }
 
+// A router behind the gateway says that less gets through: the next packet that is too long earns
+// its client the MTU that is left.
+TEST_P(ForwardModes, WhatARouterSaysIsToldToTheClient) {
+  lb::ServiceConfig service = Service();
+  service.backends.resize(1);
+  Apply(service);
+  const Bytes frame = Frame(1400);
+  const Outcome first = lab_.Pass(kP0, frame);
+  ASSERT_EQ(first.sent.size(), 1u);
+  const Bytes quote = Cut(L3(first.sent[0]), 300);
+  const Bytes error = GetParam().outer6 ? From(kP1) / Ip6{.src = "2001:db8:2::2", .dst = kTunnel6} /
+                                              Icmp{.type = 2, .rest = 1350, .v6 = true} / Raw{quote}
+                                        : From(kP1) / Ip4{.src = "10.2.0.2", .dst = kTunnel4} /
+                                              Icmp{.type = 3, .code = 4, .rest = 1350} / Raw{quote};
+  lab_.Pass(kP1, error);  // no route leads to the source here
+  const size_t longest = 1350 - GetParam().overhead();
+  ExpectRefused(frame, longest);
+  EXPECT_EQ(lab_.Pass(kP0, Frame(longest)).sent.size(), 1u);
+}
+
 // The pieces wait for a neighbour like any packet; the inner header is in the first only.
 TEST_P(ForwardModes, PiecesWaitForANeighbour) {
   if (GetParam().outer6) return;

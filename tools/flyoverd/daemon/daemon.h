@@ -28,6 +28,21 @@
 
 namespace flyover {
 
+// A document that may come into force.
+struct Proposal {
+  Document document;
+  std::string text;
+  std::string file;
+};
+
+// A committed document that nobody has confirmed yet.
+struct WaitingCommit {
+  Proposal back_to;
+  uint64_t generation = 0;  // of back_to
+  std::chrono::steady_clock::time_point until;
+  EventLoop::Handle timer;
+};
+
 class Daemon {
  public:
   // `text` is the document as it was read, for `show config`.
@@ -45,18 +60,6 @@ class Daemon {
   void RegisterShow();
 
   // reload.cc
-  struct Proposal {
-    Document document;
-    std::string text;
-    std::string file;
-  };
-  // A committed document that nobody has confirmed yet.
-  struct Waiting {
-    Proposal back_to;
-    uint64_t generation = 0;  // of back_to
-    std::chrono::steady_clock::time_point until;
-    EventLoop::Handle timer;
-  };
   Result<Proposal> ReadProposal(const nlohmann::json& args) const;
   Status CheckBudget(const Proposal& proposal);
   Result<ReloadResult> Take(Proposal proposal);
@@ -88,7 +91,7 @@ class Daemon {
   EventLoop loop_;
   std::optional<RuntimeDir> runtime_dir_;
   std::optional<Journal> journal_;
-  std::optional<Waiting> waiting_;
+  std::optional<WaitingCommit> waiting_;
   std::vector<unsigned> lcore_cpus_;
   std::unique_ptr<Dataplane> dataplane_;
   std::unique_ptr<KernelSide> kernel_;

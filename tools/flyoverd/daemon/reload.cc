@@ -40,7 +40,7 @@ std::vector<JournalMoveResult> ToJournal(const std::vector<lb::ServiceMoves>& mo
 
 }  // namespace
 
-Result<Daemon::Proposal> Daemon::ReadProposal(const json& args) const {
+Result<Proposal> Daemon::ReadProposal(const json& args) const {
   Proposal proposal{.document = {}, .text = {}, .file = file_};
   ParsedDocument parsed;
   if (args.contains("document")) {
@@ -128,7 +128,7 @@ void Daemon::Reload(const json& args, const ControlReply& reply, const char* com
   reloads_.last_ok = true;
   if (confirm) {
     result->confirm_seconds = static_cast<double>(confirm->count());
-    Waiting& waiting = waiting_.emplace();
+    WaitingCommit& waiting = waiting_.emplace();
     waiting.back_to = std::move(running);
     waiting.generation = running_generation;
     waiting.until = std::chrono::steady_clock::now() + *confirm;
@@ -167,7 +167,7 @@ void Daemon::Confirm(const ControlReply& reply) {
 }
 
 Status Daemon::RollBack(JournalEntryResult entry, const std::string& why) {
-  Waiting waiting = std::move(*waiting_);
+  WaitingCommit waiting = std::move(*waiting_);
   waiting_.reset();
   const uint64_t was = generation_;
   const lb::TableSnapshot before = balancer_->manager().Tables();
