@@ -44,7 +44,7 @@ FLYOVER_RESULT(SyncResult, kernel_routes, fib4_entries, fib6_entries, routes_ref
                differences, diff)
 FLYOVER_RESULT(NeighborResult, port, address, mac, state, held_packets)
 FLYOVER_RESULT(NeighborsResult, neighbors)
-FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, backends, backends_up,
+FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, affinity, backends, backends_up,
                table_digest, table_slots, kept_tables, packets, bytes, connections_new)
 FLYOVER_RESULT(ServicesResult, services)
 FLYOVER_RESULT(BackendResult, service, name, address, state, reason, since_seconds, weight,
@@ -52,9 +52,24 @@ FLYOVER_RESULT(BackendResult, service, name, address, state, reason, since_secon
 FLYOVER_RESULT(BackendsResult, backends)
 FLYOVER_RESULT(ConnectionResult, flow, service, backend, idle_seconds, lcore)
 FLYOVER_RESULT(ConnectionsResult, capacity, entries, created, expired, evicted, connections)
-FLYOVER_RESULT(ConfigResult, yaml, file, generation, loaded_at)
-FLYOVER_RESULT(VersionResult, version, commit, dpdk, dataplane, pid, uptime_seconds)
-FLYOVER_RESULT(ReloadResult, generation, changed, changes)
+FLYOVER_RESULT(ConfigResult, yaml, file, generation, loaded_at, confirm_seconds,
+               rollback_generation)
+FLYOVER_RESULT(VersionResult, version, commit, dpdk, dataplane, pid, uptime_seconds,
+               confirm_seconds)
+FLYOVER_RESULT(ReloadResult, generation, changed, changes, confirm_seconds)
+FLYOVER_RESULT(ConfirmResult, generation, was)
+FLYOVER_RESULT(PlanBackendResult, name, address, change, share_before_percent, share_after_percent,
+               slots_lost, slots_gained, flows)
+FLYOVER_RESULT(PlanServiceResult, name, change, slots, slots_moved, slots_least, moved_percent,
+               flows, flows_broken, broken_percent, backends)
+FLYOVER_RESULT(PlanEndpointResult, vip, protocol, port, service_before, service_after,
+               broken_percent)
+FLYOVER_RESULT(PlanResult, changes, services, services_unchanged, endpoints, vips_announced,
+               vips_withdrawn, max_moved_percent, limited, limit_percent, within)
+FLYOVER_RESULT(JournalMoveResult, service, slots, moved, least)
+FLYOVER_RESULT(JournalEntryResult, time, uid, user, pid, command, outcome, message, file,
+               generation, changes, changes_total, moved)
+FLYOVER_RESULT(JournalResult, entries, total)
 FLYOVER_RESULT(BackendChangeResult, service, backend, weight, drained)
 
 int64_t LedgerDifference(const SourceResult& s) {

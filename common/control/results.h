@@ -17,11 +17,19 @@
 //   show.backends                                               BackendsResult
 //   show.connections  {limit}                                   ConnectionsResult
 //   show.config                                                 ConfigResult
+//   show.journal      {limit}           0: all                  JournalResult
 //   show.version                                                VersionResult
-//   reload            {document, file}  none: re-read own file  ReloadResult; errors one a line in
-//   the message backend.drain     {service, backend}                        BackendChangeResult
+//   plan              {document, file, max_moved}               PlanResult
+//   reload            {document, file, force}                   ReloadResult
+//   commit            {document, file, force, confirm_seconds}  ReloadResult
+//   confirm                                                     ConfirmResult
+//   rollback                                                    ConfirmResult
+//   backend.drain     {service, backend}                        BackendChangeResult
 //   backend.enable    {service, backend}                        BackendChangeResult
 //   backend.weight    {service, backend, weight}                BackendChangeResult
+//
+// Without `document` the daemon reads its own file again. Mistakes in a document come one a line in
+// the error's message. `max_moved` counts hundredths of a percent.
 #pragma once
 
 #include <cstdint>
@@ -216,6 +224,7 @@ struct ServiceResult {
   std::string protocol;
   uint32_t port = 0;
   std::string forward;
+  std::string affinity;
   uint32_t backends = 0;
   uint32_t backends_up = 0;
   std::string table_digest;  // sixteen hexadecimal digits; equal on boxes that choose alike
@@ -270,6 +279,9 @@ struct ConfigResult {
   std::string file;
   uint64_t generation = 0;
   std::string loaded_at;  // RFC 3339, UTC
+  // While the document waits for `confirm`: the time left, and what would come back.
+  double confirm_seconds = 0;
+  uint64_t rollback_generation = 0;
 };
 
 struct VersionResult {
@@ -279,12 +291,89 @@ struct VersionResult {
   std::string dataplane;  // its name
   int64_t pid = 0;
   double uptime_seconds = 0;
+  double confirm_seconds = 0;  // as in ConfigResult
 };
 
 struct ReloadResult {
   uint64_t generation = 0;
   bool changed = true;
   std::vector<std::string> changes;  // "services.web.backends.web1.weight: 100 -> 50"
+  double confirm_seconds = 0;        // commit: until it is rolled back
+};
+
+struct ConfirmResult {
+  uint64_t generation = 0;  // that runs
+  uint64_t was = 0;         // rollback: the one that went
+};
+
+// What a document would change (lb/control/change_plan.h explains the fields).
+struct PlanBackendResult {
+  std::string name;
+  std::string address;
+  std::string change;  // kept, added, removed
+  double share_before_percent = 0;
+  double share_after_percent = 0;
+  uint32_t slots_lost = 0;
+  uint32_t slots_gained = 0;
+  uint64_t flows = 0;  // remembered
+};
+struct PlanServiceResult {
+  std::string name;
+  std::string change;  // kept, added, removed
+  uint32_t slots = 0;
+  uint32_t slots_moved = 0;
+  uint32_t slots_least = 0;  // that the same shares could do with
+  double moved_percent = 0;
+  uint64_t flows = 0;         // remembered
+  uint64_t flows_broken = 0;  // of them
+  double broken_percent = 0;  // of the running flows that are not remembered
+  std::vector<PlanBackendResult> backends;
+};
+struct PlanEndpointResult {
+  std::string vip;
+  std::string protocol;
+  uint32_t port = 0;
+  std::string service_before;  // empty: none
+  std::string service_after;
+  double broken_percent = 0;
+};
+struct PlanResult {
+  std::vector<std::string> changes;         // as a reload would list them
+  std::vector<PlanServiceResult> services;  // that change
+  uint32_t services_unchanged = 0;
+  std::vector<PlanEndpointResult> endpoints;  // that get, lose or change their service
+  std::vector<std::string> vips_announced;
+  std::vector<std::string> vips_withdrawn;
+  double max_moved_percent = 0;  // the most of one service or endpoint
+  bool limited = false;          // there is a budget
+  double limit_percent = 0;
+  bool within = true;  // the budget
+};
+
+// What was done to the daemon, and by whom. Also a line of journal.jsonl in the runtime folder.
+struct JournalMoveResult {
+  std::string service;
+  uint32_t slots = 0;
+  uint32_t moved = 0;
+  uint32_t least = 0;
+};
+struct JournalEntryResult {
+  std::string time;  // RFC 3339, UTC
+  uint32_t uid = 0;
+  std::string user;  // empty: the uid has no name
+  int64_t pid = 0;
+  std::string command;  // as in the table above, or "start", "rollback" (in time, too)
+  std::string outcome;  // done, refused
+  std::string message;  // refused: why; backend.*: whom
+  std::string file;
+  uint64_t generation = 0;  // that ran afterwards
+  std::vector<std::string> changes;
+  uint64_t changes_total = 0;  // more than are kept, perhaps
+  std::vector<JournalMoveResult> moved;
+};
+struct JournalResult {
+  std::vector<JournalEntryResult> entries;  // the latest last
+  uint64_t total = 0;                       // kept
 };
 
 struct BackendChangeResult {
@@ -324,6 +413,14 @@ struct BackendChangeResult {
   X(ConfigResult)                  \
   X(VersionResult)                 \
   X(ReloadResult)                  \
+  X(ConfirmResult)                 \
+  X(PlanBackendResult)             \
+  X(PlanServiceResult)             \
+  X(PlanEndpointResult)            \
+  X(PlanResult)                    \
+  X(JournalMoveResult)             \
+  X(JournalEntryResult)            \
+  X(JournalResult)                 \
   X(BackendChangeResult)
 #define X(Type)                                      \
   void to_json(nlohmann::json& json, const Type& v); \

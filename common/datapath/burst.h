@@ -40,7 +40,8 @@ enum PacketFlag : uint16_t {
   kRouterAlert = 1 << 10,
   kLinkLocalSource = 1 << 11,  // IPv6: must not be forwarded to another link (RFC 4291 2.5.6)
   kTtlDone = 1 << 12,          // TTL already taken: the packet waited for its neighbour
-  kTunnelled = 1 << 13,        // has the outer header of a tunnel: must not enter another one
+  kMayCut = 1 << 13,           // an outer packet made here: cut rather than refused when too long
+  kTunnelled = 1 << 14,        // has the outer header of a tunnel: must not enter another one
   kRoutingHeader0 = 1 << 15,   // IPv6 routing header of type 0 with segments left (RFC 5095)
 };
 
@@ -59,6 +60,7 @@ struct alignas(64) PacketMeta {
   uint16_t service;    // index in the service table, while on the balancer's stages
   uint16_t backend;    // BackendId, while on the balancer's stages
   uint16_t overhead;   // bytes put on here in front of the IP header that came in, 0 otherwise
+  uint16_t path_mtu;   // of the way to the backend, where `overhead` is not 0; 0: the link's
   SourceId source;
   PortIndex in_port;  // where it came in; kNoPort for packets made here
   uint8_t protocol;   // of L4, behind IPv6 extension headers

@@ -99,6 +99,19 @@ struct UdpHeader {
   Be16 checksum;
 } __attribute__((packed));
 
+struct GreHeader {  // RFC 2784, without checksum
+  Be16 flags_version;
+  Be16 protocol;  // an EtherType
+} __attribute__((packed));
+static_assert(sizeof(GreHeader) == 4);
+
+struct GueHeader {         // draft-ietf-intarea-gue 3.1: variant 0, without extensions
+  uint8_t variant_length;  // variant:2, control:1, length of the extensions:5
+  uint8_t protocol;        // of IP
+  Be16 flags;
+} __attribute__((packed));
+static_assert(sizeof(GueHeader) == 4);
+
 struct TcpHeader {
   Be16 src_port;
   Be16 dst_port;

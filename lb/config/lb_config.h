@@ -5,31 +5,89 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "common/base/quantity.h"
 #include "common/config/document_mark.h"
 #include "common/net/ip_address.h"
 
 namespace flyover::lb {
 
 enum class Protocol : uint8_t { kTcp = 6, kUdp = 17 };
-enum class ForwardMode : uint8_t { kL2dsr, kIpip };
+enum class ForwardMode : uint8_t { kL2dsr, kL3dsr, kIpip, kGre, kGue };
+
+constexpr bool IsTunnel(ForwardMode mode) {
+  return mode != ForwardMode::kL2dsr && mode != ForwardMode::kL3dsr;
+}
+
+// The document's word.
+constexpr std::string_view ForwardName(ForwardMode mode) {
+  switch (mode) {
+    case ForwardMode::kL2dsr:
+      return "l2dsr";
+    case ForwardMode::kL3dsr:
+      return "l3dsr";
+    case ForwardMode::kGre:
+      return "gre";
+    case ForwardMode::kGue:
+      return "gue";
+    case ForwardMode::kIpip:
+      break;
+  }
+  return "ipip";
+}
+
+// What of a packet chooses its backend (lb/service/affinity.h).
+enum class Affinity : uint8_t { kFlow, kSource, kSourcePrefix, kSourceAndPort, kPacket };
+
+// The document's word.
+constexpr std::string_view AffinityName(Affinity affinity) {
+  switch (affinity) {
+    case Affinity::kSource:
+      return "source";
+    case Affinity::kSourcePrefix:
+      return "source_prefix";
+    case Affinity::kSourceAndPort:
+      return "source_and_port";
+    case Affinity::kPacket:
+      return "packet";
+    case Affinity::kFlow:
+      break;
+  }
+  return "flow";
+}
+
+// Leading bits of a source address.
+struct PrefixLengths {
+  uint8_t ipv4 = 24;
+  uint8_t ipv6 = 56;
+  bool operator==(const PrefixLengths&) const = default;
+};
+
+// Don't-fragment flag of an outer IPv4 header.
+enum class DfPolicy : uint8_t { kCopy, kSet, kClear };
 
 struct BackendConfig {
   std::string name;
   IpAddress address;      // identifies the backend: two entries with one address are one backend
   uint16_t weight = 100;  // 0 drains: known, keeps its connections, gets no new ones
   uint16_t priority = 0;  // groups of higher numbers are spare
+  uint16_t mtu = 0;  // largest IP packet on the way to it, outer header included; 0: the port's
+  DfPolicy df = DfPolicy::kCopy;
   bool operator==(const BackendConfig&) const = default;
 };
 
 struct HealthConfig {
-  enum class Kind : uint8_t { kNone, kTcp, kHttp };
+  enum class Kind : uint8_t { kNone, kTcp, kHttp, kHttps, kTls, kGrpc, kUdp, kDns, kIcmp };
   Kind kind = Kind::kNone;
   std::optional<uint16_t> port;  // default: the service's port
-  std::string path = "/";        // HTTP: request target
-  std::string host;              // HTTP: Host header; empty: the backend's address
-  uint16_t expect = 200;         // HTTP: status
+  std::string path = "/";        // HTTP(S): request target; gRPC: service; DNS: name
+  std::string host;       // HTTP: Host header; empty: the backend's address. HTTPS, TLS: SNI, too
+  uint16_t expect = 200;  // HTTP(S): status
+  std::string body;       // HTTP(S), UDP: what the answer must contain; empty: anything
+  std::string send;       // UDP: payload
+  bool verify = false;    // HTTPS, TLS: the certificate, for `host`
   std::chrono::milliseconds interval{2000};
   std::chrono::milliseconds timeout{1000};
   uint16_t fall = 3;  // failures in a row until down
@@ -44,15 +102,29 @@ struct TunnelSource {
   bool operator==(const TunnelSource&) const = default;
 };
 
+// Generic UDP encapsulation: variant 0 has a header of four bytes (draft-ietf-intarea-gue 3),
+// variant 1 has none, the IP packet follows the UDP header (4).
+struct GueConfig {
+  uint8_t variant = 0;
+  uint16_t port = 6080;  // that the backends listen on; IANA's
+  bool operator==(const GueConfig&) const = default;
+};
+
 struct ServiceConfig {
   std::string name;
   std::vector<IpAddress> vips;
   Protocol protocol = Protocol::kTcp;
   uint16_t port = 0;
   uint32_t table_size = 65'537;  // slots of its Maglev table
+  Affinity affinity = Affinity::kFlow;
+  PrefixLengths affinity_prefix;  // of kSourcePrefix
   ForwardMode forward = ForwardMode::kIpip;
   TunnelSource
-      source;  // of kIpip: `balancer.source` is already filled in where the service has none
+      source;  // of tunnels: `balancer.source` is already filled in where the service has none
+  GueConfig gue;
+  uint8_t dscp = 0;       // of kL3dsr: what tells the backends the VIP
+  bool fragment = false;  // of tunnels: what is too long is cut, not refused by ICMP
+  uint16_t tcp_mss = 0;   // limit to what a client's SYN may announce; 0: none
   std::vector<BackendConfig> backends;
   HealthConfig health;
   uint16_t min_up = 1;           // so many healthy backends before a spare group is left out
@@ -78,6 +150,7 @@ struct LbConfig {
   TunnelSource source;           // for services that name none; already filled into theirs
   std::string health_namespace;  // network namespace probes are sent from; empty: the daemon's own
   DocumentMark health_mark;      // of that namespace
+  std::optional<HundredthsOfPercent> max_moved;  // budget of a reload; none: no limit
   std::vector<ServiceConfig> services;
   bool operator==(const LbConfig&) const = default;
 };

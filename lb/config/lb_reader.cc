@@ -23,23 +23,49 @@ void WriteSource(const TunnelSource& source, YamlWriter& out) {
   out.End();
 }
 
+void WriteProbe(const HealthConfig& health, YamlWriter& out) {
+  using Kind = HealthConfig::Kind;
+  switch (health.kind) {
+    case Kind::kHttp:
+    case Kind::kHttps:
+      out.Begin(health.kind == Kind::kHttp ? "http" : "https");
+      out.Text("path", health.path);
+      out.Put("expect", health.expect);
+      break;
+    case Kind::kTls:
+      out.Begin("tls");
+      break;
+    case Kind::kGrpc:
+      out.Begin("grpc");
+      out.Text("service", health.path);
+      break;
+    case Kind::kUdp:
+      out.Begin("udp");
+      out.Text("send", health.send);
+      if (!health.body.empty()) out.Text("answer", health.body);
+      break;
+    case Kind::kDns:
+      out.Begin("dns");
+      out.Text("name", health.path);
+      break;
+    case Kind::kIcmp:
+      out.Put("icmp", "{}");
+      return;
+    default:
+      if (!health.port) return out.Put("tcp", "{}");
+      out.Begin("tcp");
+  }
+  if (!health.host.empty()) out.Text("host", health.host);
+  if (!health.body.empty() && health.kind != Kind::kUdp) out.Text("body", health.body);
+  if (health.kind == Kind::kHttps || health.kind == Kind::kTls) out.Flag("verify", health.verify);
+  if (health.port) out.Put("port", *health.port);
+  out.End();
+}
+
 void WriteServiceHealth(const HealthConfig& health, YamlWriter& out) {
   if (health.kind == HealthConfig::Kind::kNone) return;
   out.Begin("health");
-  if (health.kind == HealthConfig::Kind::kHttp) {
-    out.Begin("http");
-    out.Text("path", health.path);
-    out.Put("expect", health.expect);
-    if (!health.host.empty()) out.Text("host", health.host);
-    if (health.port) out.Put("port", *health.port);
-    out.End();
-  } else if (health.port) {
-    out.Begin("tcp");
-    out.Put("port", *health.port);
-    out.End();
-  } else {
-    out.Put("tcp", "{}");
-  }
+  WriteProbe(health, out);
   out.Put("interval", Milliseconds(health.interval));
   out.Put("timeout", Milliseconds(health.timeout));
   out.Put("fall", health.fall);
@@ -58,6 +84,10 @@ void WriteBackends(const std::vector<BackendConfig>& backends, YamlWriter& out) 
     out.Text("address", backend.address.ToString());
     out.Put("weight", backend.weight);
     out.Put("priority", backend.priority);
+    if (backend.mtu != 0) out.Put("mtu", backend.mtu);
+    out.Put("df", backend.df == DfPolicy::kSet     ? "set"
+                  : backend.df == DfPolicy::kClear ? "clear"
+                                                   : "copy");
     out.End();
   }
   out.End();
@@ -72,6 +102,11 @@ LbConfig ReadLb(const ConfigValue& document, const std::vector<PortConfig>& port
     health->Get("namespace", config.health_namespace);
     if (const auto* const name = health->Find("namespace")) {
       config.health_mark = report.Mark(name->at);
+    }
+  }
+  if (const ConfigValue* const changes = document.Find("changes")) {
+    if (const ConfigValue* const most = changes->Find("max_moved")) {
+      config.max_moved = ParsePercent(most->As<std::string>());
     }
   }
   const ConfigValue* const ports_section = document.Find("ports");
@@ -113,8 +148,24 @@ void WriteServices(const LbConfig& config, YamlWriter& out) {
     out.Texts("vip", vips);
     out.Put("protocol", service.protocol == Protocol::kUdp ? "udp" : "tcp");
     out.Put("port", service.port);
-    out.Put("forward", service.forward == ForwardMode::kL2dsr ? "l2dsr" : "ipip");
+    out.Put("forward", ForwardName(service.forward));
+    if (service.forward == ForwardMode::kGue) {
+      out.Begin("gue");
+      out.Put("variant", service.gue.variant);
+      out.Put("port", service.gue.port);
+      out.End();
+    }
+    if (service.dscp != 0) out.Put("dscp", service.dscp);
+    out.Put("too_big", service.fragment ? "fragment" : "icmp");
+    if (service.tcp_mss != 0) out.Put("tcp_mss", service.tcp_mss);
     out.Put("table_size", service.table_size);
+    out.Put("affinity", AffinityName(service.affinity));
+    if (service.affinity == Affinity::kSourcePrefix) {
+      out.Begin("affinity_prefix");
+      out.Put("ipv4", service.affinity_prefix.ipv4);
+      out.Put("ipv6", service.affinity_prefix.ipv6);
+      out.End();
+    }
     if (service.source != TunnelSource{}) WriteSource(service.source, out);
     WriteBackends(service.backends, out);
     out.Put("min_up", service.min_up);
@@ -150,6 +201,16 @@ void WriteBalancer(const LbConfig& config, YamlWriter& out) {
 void WriteHealth(const LbConfig& config, YamlWriter& out) {
   out.Begin("health");
   out.Text("namespace", config.health_namespace);
+  out.End();
+}
+
+void WriteChanges(const LbConfig& config, YamlWriter& out) {
+  if (!config.max_moved) {
+    out.Put("changes", "{}");
+    return;
+  }
+  out.Begin("changes");
+  out.Text("max_moved", PercentText(*config.max_moved));
   out.End();
 }
 

@@ -19,5 +19,6 @@ LbConfig ReadLb(const ConfigValue& document, const std::vector<PortConfig>& port
 void WriteServices(const LbConfig& config, YamlWriter& out);
 void WriteBalancer(const LbConfig& config, YamlWriter& out);
 void WriteHealth(const LbConfig& config, YamlWriter& out);
+void WriteChanges(const LbConfig& config, YamlWriter& out);
 
 }  // namespace flyover::lb

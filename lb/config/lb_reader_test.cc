@@ -28,8 +28,9 @@ Parsed Parse(const std::string& text) {
   const auto tree =
       ParseYaml("ports: { lan: { device: net_null0, addresses: 10.0.0.1/24 } }\n" + text, report);
   if (tree) {
-    const ConfigValue root =
-        CheckSchema(*tree, MapOf({PortsKey(), ServicesKey(), BalancerKey(), HealthKey()}), report);
+    const ConfigValue root = CheckSchema(
+        *tree, MapOf({PortsKey(), ServicesKey(), BalancerKey(), HealthKey(), ChangesKey()}),
+        report);
     parsed.config = ReadLb(root, ReadPorts(root, report), report);
   }
   for (const ConfigError& error : report.Errors()) parsed.errors.push_back(error.ToString());
@@ -149,6 +150,49 @@ TEST(ReadLb, ChangeWindow) {
       seconds(90));
   EXPECT_THAT(Parse("balancer: { connections: { change_window: 0s } }\n").errors,
               ElementsAre(HasSubstr("balancer.connections.change_window")));
+}
+
+TEST(ReadLb, EveryKindOfProbe) {
+  using Kind = HealthConfig::Kind;
+  const auto health = [](const std::string& probe) {
+    const Parsed parsed = Service("forward: l2dsr, backends: {}, health: { " + probe + " }");
+    EXPECT_THAT(parsed.errors, ElementsAre()) << probe;
+    return parsed.config.services.at(0).health;
+  };
+  EXPECT_EQ(health("tls: {}").kind, Kind::kTls);
+  EXPECT_EQ(health("grpc: {}").path, "");
+  EXPECT_EQ(health("grpc: { service: a.B }").path, "a.B");
+  EXPECT_EQ(health("dns: {}").path, ".");
+  EXPECT_EQ(health("dns: { name: a.example }").path, "a.example");
+  EXPECT_EQ(health("icmp: {}").kind, Kind::kIcmp);
+  EXPECT_EQ(health("udp: {}").send, "");
+  const HealthConfig udp = health("udp: { send: ping, answer: pong, port: 7 }");
+  EXPECT_EQ(udp.kind, Kind::kUdp);
+  EXPECT_EQ(udp.send, "ping");
+  EXPECT_EQ(udp.body, "pong");
+  EXPECT_EQ(udp.port, 7);
+  const HealthConfig https =
+      health("https: { path: /x, expect: 204, host: www.example.net, body: ok, verify: true }");
+  EXPECT_EQ(https.kind, Kind::kHttps);
+  EXPECT_EQ(https.path, "/x");
+  EXPECT_EQ(https.expect, 204);
+  EXPECT_EQ(https.host, "www.example.net");
+  EXPECT_EQ(https.body, "ok");
+  EXPECT_TRUE(https.verify);
+  EXPECT_THAT(Service("forward: l2dsr, backends: {}, health: { dns: {}, icmp: {} }").errors,
+              ElementsAre(HasSubstr("excludes 'dns'")));
+}
+
+TEST(ReadLb, BudgetOfChanges) {
+  EXPECT_EQ(Parse("").config.max_moved, std::nullopt);
+  EXPECT_EQ(Parse("changes: { max_moved: 2.5% }\n").config.max_moved, 250u);
+  EXPECT_EQ(Parse("changes: { max_moved: 0% }\n").config.max_moved, 0u);
+  EXPECT_EQ(Parse("changes: { max_moved: 100.00% }\n").config.max_moved, 10'000u);
+  for (const char* wrong : {"5", "-1%", "100.01%", "1.234%", "%", "5 %"}) {
+    EXPECT_THAT(Parse("changes: { max_moved: \"" + std::string(wrong) + "\" }\n").errors,
+                ElementsAre(HasSubstr("accepted: a share such as 5%")))
+        << wrong;
+  }
 }
 
 TEST(ReadLb, L2dsrNeedsTheLink) {

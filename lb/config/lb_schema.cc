@@ -1,6 +1,8 @@
 #include "lb/config/lb_schema.h"
 
 #include <limits>
+#include <utility>
+#include <vector>
 
 namespace flyover::lb {
 namespace {
@@ -12,6 +14,17 @@ const TextFormat kTargetFormat{"a request target that begins with '/' and has no
                                1024};
 const TextFormat kHostFormat{"a host name or address, with ':PORT' if need be",
                              "[A-Za-z0-9._:\\[\\]-]+", 255};
+
+const TextFormat kServerNameFormat{"a host name", "[A-Za-z0-9][A-Za-z0-9._-]*", 253};
+const TextFormat kProbeTextFormat{"printable ASCII text", "[ -~]*", 512, true};
+const TextFormat kGrpcServiceFormat{"the name of a gRPC service, or \"\"", "[A-Za-z0-9_.]*", 100,
+                                    true};
+const TextFormat kDnsNameFormat{"a DNS name with labels of at most 63 characters, or \".\"",
+                                "(\\.|[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*\\.?)", 253};
+
+// ParsePercent (common/base/quantity.h) takes exactly these.
+const TextFormat kPercentFormat{"a share such as 5% or 0.25%, at most 100%",
+                                "(100(\\.00?)?|[0-9]{1,2}(\\.[0-9]{1,2})?)%", 7};
 
 Schema SourceSchema(std::string_view without) {
   return MapOf({
@@ -51,6 +64,18 @@ Schema BackendSchema() {
        .help =
            "Group of the backend. A group gets new flows only while those of lower numbers have "
            "fewer than `min_up` healthy backends"},
+      {.name = "mtu",
+       .schema = Unsigned(576, 9216, "bytes"),
+       .presence = Presence::kOptional,
+       .fallback_words = "the MTU of the port",
+       .help = "Largest IP packet that gets through to the server, outer header included, where "
+               "that is less than its port carries. Tunnels only",
+       .example = "1480"},
+      {.name = "df",
+       .schema = Enum({"copy", "set", "clear"}),
+       .fallback = "copy",
+       .help = "Don't-fragment flag of an outer IPv4 header. copy: the inner packet's, and set "
+               "around IPv6"},
   });
 }
 
@@ -69,36 +94,112 @@ SchemaKey ProbePort() {
           .example = "8080"};
 }
 
+SchemaKey ProbeHost(std::string_view help) {
+  return {.name = "host",
+          .schema = Text(kServerNameFormat),
+          .presence = Presence::kOptional,
+          .fallback_words = "no name is sent",
+          .help = help,
+          .example = "www.example.net"};
+}
+
+SchemaKey ProbeVerify() {
+  return {.name = "verify",
+          .schema = Boolean(),
+          .fallback = "false",
+          .help = "Whether the certificate must be valid, and for `host`"};
+}
+
+SchemaKey ProbeBody() {
+  return {.name = "body",
+          .schema = Text(kProbeTextFormat),
+          .presence = Presence::kOptional,
+          .fallback_words = "any body will do",
+          .help = "Text that must stand in the first 64 KiB of the answer",
+          .example = "ok"};
+}
+
+SchemaKey HttpPath() {
+  return {.name = "path",
+          .schema = Text(kTargetFormat),
+          .fallback = "/",
+          .help = "What is asked for",
+          .example = "/healthz"};
+}
+
+SchemaKey HttpExpect() {
+  return {.name = "expect",
+          .schema = Unsigned(100, 599, "HTTP status"),
+          .fallback = "200",
+          .help = "Status of a healthy server"};
+}
+
+// A probe besides `http`, which stands in the reference as the example.
+SchemaKey OtherProbe(std::string_view name, std::vector<SchemaKey> keys, std::string_view words,
+                     std::string_view help) {
+  return {.name = name,
+          .schema = MapOf(std::move(keys)),
+          .presence = Presence::kOptional,
+          .fallback_words = words,
+          .help = help,
+          .alternative = true};
+}
+
 Schema HealthSchema() {
   return MapOf({
       {.name = "http",
        .schema = MapOf({
-           {.name = "path",
-            .schema = Text(kTargetFormat),
-            .fallback = "/",
-            .help = "What is asked for",
-            .example = "/healthz"},
-           {.name = "expect",
-            .schema = Unsigned(100, 599, "HTTP status"),
-            .fallback = "200",
-            .help = "Status of a healthy server"},
+           HttpPath(),
+           HttpExpect(),
            {.name = "host",
             .schema = Text(kHostFormat),
             .presence = Presence::kOptional,
             .fallback_words = "the backend's address",
             .help = "Host header",
             .example = "www.example.net"},
+           ProbeBody(),
            ProbePort(),
        }),
        .presence = Presence::kOptional,
        .fallback_words = "no HTTP probe",
        .help = "Healthy is who answers a GET with the expected status"},
-      {.name = "tcp",
-       .schema = MapOf({ProbePort()}),
-       .presence = Presence::kOptional,
-       .fallback_words = "no TCP probe",
-       .help = "Healthy is who accepts a connection. Excludes `http`",
-       .alternative = true},
+      OtherProbe("https",
+                 {HttpPath(), HttpExpect(), ProbeHost("Host header and server name (SNI)"),
+                  ProbeBody(), ProbeVerify(), ProbePort()},
+                 "no HTTPS probe", "The same over TLS"),
+      OtherProbe("tls", {ProbeHost("Server name (SNI)"), ProbeVerify(), ProbePort()},
+                 "no TLS probe", "Healthy is who completes a TLS handshake"),
+      OtherProbe("tcp", {ProbePort()}, "no TCP probe", "Healthy is who accepts a connection"),
+      OtherProbe("grpc",
+                 {{.name = "service",
+                   .schema = Text(kGrpcServiceFormat),
+                   .fallback = "",
+                   .help = "Service that is asked about; \"\": the server as a whole"},
+                  ProbePort()},
+                 "no gRPC probe",
+                 "Healthy is who answers grpc.health.v1.Health/Check with SERVING, over HTTP/2 in "
+                 "the clear"),
+      OtherProbe("udp",
+                 {{.name = "send",
+                   .schema = Text(kProbeTextFormat),
+                   .fallback = "",
+                   .help = "Payload of the packet that is sent"},
+                  {.name = "answer",
+                   .schema = Text(kProbeTextFormat),
+                   .presence = Presence::kOptional,
+                   .fallback_words = "any answer will do",
+                   .help = "Text that must stand in the answer",
+                   .example = "pong"},
+                  ProbePort()},
+                 "no UDP probe", "Healthy is who answers a packet"),
+      OtherProbe("dns",
+                 {{.name = "name",
+                   .schema = Text(kDnsNameFormat),
+                   .fallback = ".",
+                   .help = "Name whose IPv4 address is asked for"},
+                  ProbePort()},
+                 "no DNS probe", "Healthy is who answers a DNS query over UDP without an error"),
+      OtherProbe("icmp", {}, "no ICMP probe", "Healthy is who answers an echo request"),
       {.name = "interval",
        .schema = Duration(100, 3'600'000),
        .fallback = "2s",
@@ -135,21 +236,78 @@ Schema ServiceSchema() {
        .help = "Port that clients know, and that the servers listen on",
        .example = "80"},
       {.name = "forward",
-       .schema = Enum({"l2dsr", "ipip"}, {"gre", "gue", "l3dsr", "nat", "fullnat"}),
+       .schema = Enum({"l2dsr", "l3dsr", "ipip", "gre", "gue"}, {"nat", "fullnat"}),
        .presence = Presence::kRequired,
        .help =
            "l2dsr: the packet goes unchanged to the backend's MAC address, on a connected link. "
-           "ipip: it is wrapped in an IP header to the backend, any number of hops away",
+           "l3dsr: it gets the backend's address as its destination, and a DSCP that stands for "
+           "the VIP. ipip, gre, gue: it is wrapped in an IP header to the backend, alone, with a "
+           "GRE header or with a UDP header whose source port spreads flows, any number of hops "
+           "away",
        .example = "ipip"},
       {.name = "source",
        .schema = SourceSchema("`balancer.source`"),
-       .help = "Source addresses of the outer header (ipip)"},
+       .help = "Source addresses of the outer header (ipip, gre, gue)"},
+      {.name = "gue",
+       .schema = MapOf({
+           {.name = "variant",
+            .schema = Unsigned(0, 1),
+            .fallback = "0",
+            .help = "0: a GUE header of four bytes. 1: none, the IP packet follows the UDP header"},
+           {.name = "port",
+            .schema = Unsigned(1, 65535),
+            .fallback = "6080",
+            .help = "UDP port that the backends take them on"},
+       }),
+       .help = "How `forward: gue` wraps",
+       .alternative = true},
+      {.name = "dscp",
+       .schema = Unsigned(1, 63),
+       .presence = Presence::kOptional,
+       .fallback_words = "no meaning but with `forward: l3dsr`, which needs it",
+       .help = "Stands for the service's VIP on the way to the backends. The packet's own DSCP is "
+               "lost, its ECN field stays",
+       .example = "5",
+       .alternative = true},
+      {.name = "too_big",
+       .schema = Enum({"icmp", "fragment"}),
+       .fallback = "icmp",
+       .help = "What the outer header makes too long for the way to the backend. icmp: the client "
+               "is told the MTU that is left. fragment: an outer IPv4 packet is cut (its DF is "
+               "cleared), which the backend's kernel has to put together"},
+      {.name = "tcp_mss",
+       .schema = Unsigned(216, 9176, "bytes"),
+       .presence = Presence::kOptional,
+       .fallback_words = "clients' SYNs stay as they are",
+       .help = "Largest MSS that a client's SYN tells the servers: bounds the segments that they "
+               "send",
+       .example = "1400"},
       {.name = "table_size",
        .schema = TableSize(),
        .presence = Presence::kOptional,
        .fallback_words = "`balancer.table_size`",
        .help = "Slots of the service's Maglev table",
        .example = "65537"},
+      {.name = "affinity",
+       .schema = Enum({"flow", "source", "source_prefix", "source_and_port", "packet"}),
+       .fallback = "flow",
+       .help =
+           "What chooses the backend. flow: addresses, ports and protocol. source: the client's "
+           "address; services with the same backends agree about it. source_prefix: its first "
+           "bits. source_and_port: its address and the VIP's port. packet: each UDP packet anew"},
+      {.name = "affinity_prefix",
+       .schema = MapOf({
+           {.name = "ipv4",
+            .schema = Unsigned(1, 32, "bits"),
+            .fallback = "24",
+            .help = "Of IPv4 sources"},
+           {.name = "ipv6",
+            .schema = Unsigned(1, 128, "bits"),
+            .fallback = "56",
+            .help = "Of IPv6 sources"},
+       }),
+       .help = "How much of the client's address counts with `affinity: source_prefix`",
+       .alternative = true},
       {.name = "backends",
        .schema = NamedMapOf(kNameFormat, "backend", BackendSchema(), 0, 4096),
        .presence = Presence::kRequired,
@@ -256,6 +414,23 @@ SchemaKey HealthKey() {
            .help = "Network namespace that probes are sent from"},
       }),
       .help = "What all health checks share",
+  };
+}
+
+SchemaKey ChangesKey() {
+  return {
+      .name = "changes",
+      .schema = MapOf({
+          {.name = "max_moved",
+           .schema = Text(kPercentFormat),
+           .presence = Presence::kOptional,
+           .fallback_words = "a reload may move anything",
+           .help = "A reload that would move a larger share of a service's slots, or break a "
+                   "larger share of the flows to a VIP and port, is refused unless it is forced "
+                   "(`flyover plan` tells beforehand)",
+           .example = "5%"},
+      }),
+      .help = "What a reload may do to flows",
   };
 }
 

@@ -8,5 +8,6 @@ namespace flyover::lb {
 SchemaKey ServicesKey();
 SchemaKey BalancerKey();
 SchemaKey HealthKey();
+SchemaKey ChangesKey();
 
 }  // namespace flyover::lb

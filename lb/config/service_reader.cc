@@ -1,6 +1,7 @@
 #include "lb/config/service_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,6 +22,68 @@ void CheckUnicast(const ConfigValue& where, const IpAddress& address, std::strin
       Quoted(address.ToString()) + " " + std::string(why) + "; accepted: " + std::string(accepted));
 }
 
+using Kind = HealthConfig::Kind;
+
+struct ProbeName {
+  std::string_view name;
+  Kind kind;
+};
+constexpr std::array<ProbeName, 8> kProbes = {{{"http", Kind::kHttp},
+                                               {"https", Kind::kHttps},
+                                               {"tls", Kind::kTls},
+                                               {"tcp", Kind::kTcp},
+                                               {"grpc", Kind::kGrpc},
+                                               {"udp", Kind::kUdp},
+                                               {"dns", Kind::kDns},
+                                               {"icmp", Kind::kIcmp}}};
+
+std::string ProbeNames() {
+  std::string names;
+  for (const ProbeName& probe : kProbes) {
+    names += (names.empty() ? "" : ", ") + std::string(probe.name);
+  }
+  return names;
+}
+
+void ReadProbe(const ConfigValue& section, HealthConfig& health, ConfigReport& report) {
+  const ConfigValue* probe = nullptr;
+  for (const ProbeName& candidate : kProbes) {
+    const ConfigValue* const found = section.Find(candidate.name);
+    if (found == nullptr) continue;
+    if (probe != nullptr) {
+      report.Error(found->key_at, found->path,
+                   "excludes " + Quoted(probe->key) + "; accepted: one of " + ProbeNames());
+      continue;
+    }
+    probe = found;
+    health.kind = candidate.kind;
+  }
+  if (probe == nullptr) {
+    if (section.complete) {
+      report.Error(section.key_at, section.path,
+                   "names no probe; accepted: one of " + ProbeNames());
+    }
+    return;
+  }
+  probe->Get("path", health.path);
+  probe->Get("service", health.path);
+  if (health.kind == Kind::kDns) probe->Get("name", health.path);
+  probe->Get("host", health.host);
+  probe->Get("expect", health.expect);
+  probe->Get("body", health.body);
+  probe->Get("answer", health.body);
+  probe->Get("send", health.send);
+  probe->Get("verify", health.verify);
+  if (const ConfigValue* const port = probe->Find("port")) {
+    health.port = static_cast<uint16_t>(port->As<uint64_t>());
+  }
+  if (health.verify && health.host.empty()) {
+    const ConfigValue& verify = *probe->Find("verify");
+    report.Error(verify.at, verify.path,
+                 "no name to verify the certificate for; accepted: true with 'host', or false");
+  }
+}
+
 HealthConfig ReadHealth(const ConfigValue* section, ConfigReport& report) {
   HealthConfig health;
   if (section == nullptr) return health;
@@ -28,25 +91,7 @@ HealthConfig ReadHealth(const ConfigValue* section, ConfigReport& report) {
   section->Get("timeout", health.timeout);
   section->Get("fall", health.fall);
   section->Get("rise", health.rise);
-  const ConfigValue* const http = section->Find("http");
-  const ConfigValue* const tcp = section->Find("tcp");
-  if (http != nullptr && tcp != nullptr) {
-    report.Error(tcp->key_at, tcp->path, "excludes 'http'; accepted: one of tcp, http");
-  } else if (http == nullptr && tcp == nullptr && section->complete) {
-    report.Error(section->key_at, section->path, "names no probe; accepted: one of tcp, http");
-  }
-  if (http != nullptr) {
-    health.kind = HealthConfig::Kind::kHttp;
-    http->Get("path", health.path);
-    http->Get("host", health.host);
-    http->Get("expect", health.expect);
-  } else if (tcp != nullptr) {
-    health.kind = HealthConfig::Kind::kTcp;
-  }
-  const ConfigValue* const probe = http != nullptr ? http : tcp;
-  if (const ConfigValue* const port = probe ? probe->Find("port") : nullptr) {
-    health.port = static_cast<uint16_t>(port->As<uint64_t>());
-  }
+  ReadProbe(*section, health, report);
   const ConfigValue* const timeout = section->Find("timeout");
   const ConfigValue* const interval = section->Find("interval");
   if (timeout && interval && health.timeout > health.interval) {
@@ -55,6 +100,26 @@ HealthConfig ReadHealth(const ConfigValue* section, ConfigReport& report) {
                  "the timeout is longer than the interval; accepted: timeout at most interval");
   }
   return health;
+}
+
+ForwardMode ForwardOf(std::string_view word) {
+  for (const ForwardMode mode :
+       {ForwardMode::kL2dsr, ForwardMode::kL3dsr, ForwardMode::kGre, ForwardMode::kGue}) {
+    if (word == ForwardName(mode)) return mode;
+  }
+  return ForwardMode::kIpip;
+}
+
+Affinity AffinityOf(std::string_view word) {
+  for (const Affinity affinity :
+       {Affinity::kSource, Affinity::kSourcePrefix, Affinity::kSourceAndPort, Affinity::kPacket}) {
+    if (word == AffinityName(affinity)) return affinity;
+  }
+  return Affinity::kFlow;
+}
+
+DfPolicy DfOf(std::string_view word) {
+  return word == "set" ? DfPolicy::kSet : word == "clear" ? DfPolicy::kClear : DfPolicy::kCopy;
 }
 
 class ServiceReader {
@@ -69,10 +134,10 @@ class ServiceReader {
       service_.protocol = protocol->As<std::string>() == "udp" ? Protocol::kUdp : Protocol::kTcp;
     }
     forward_ = entry_.Find("forward");
-    if (forward_ != nullptr && forward_->As<std::string>() == "l2dsr") {
-      service_.forward = ForwardMode::kL2dsr;
-    }
+    if (forward_ != nullptr) service_.forward = ForwardOf(forward_->As<std::string>());
     ReadVips();
+    ReadForwarding();
+    ReadAffinity();
     ReadTunnelSource();
     ReadBackends();
     const ConfigValue* const table_size = entry_.Find("table_size");
@@ -97,15 +162,87 @@ class ServiceReader {
     }
   }
 
+  void WarnIfGiven(const ConfigValue* value) {
+    if (value == nullptr || !value->given || forward_ == nullptr) return;
+    report_.Warning(value->key_at, value->path,
+                    "has no meaning with forward: " + std::string(ForwardName(service_.forward)));
+  }
+
+  void ReadForwarding() {
+    const ConfigValue* const gue = entry_.Find("gue");
+    if (gue != nullptr) {
+      gue->Get("variant", service_.gue.variant);
+      gue->Get("port", service_.gue.port);
+    }
+    if (service_.forward != ForwardMode::kGue) {
+      WarnIfGiven(gue);
+      service_.gue = {};
+    }
+    const ConfigValue* const too_big = entry_.Find("too_big");
+    service_.fragment = too_big != nullptr && too_big->As<std::string>() == "fragment";
+    if (!IsTunnel(service_.forward)) {
+      WarnIfGiven(too_big);
+      service_.fragment = false;
+    }
+    entry_.Get("tcp_mss", service_.tcp_mss);
+    if (service_.protocol == Protocol::kUdp && service_.tcp_mss != 0) {
+      const ConfigValue& mss = *entry_.Find("tcp_mss");
+      report_.Warning(mss.key_at, mss.path, "has no meaning with protocol: udp");
+      service_.tcp_mss = 0;
+    }
+    ReadDscp();
+  }
+
+  void ReadAffinity() {
+    const ConfigValue* const affinity = entry_.Find("affinity");
+    if (affinity == nullptr) return;
+    service_.affinity = AffinityOf(affinity->As<std::string>());
+    if (service_.affinity == Affinity::kPacket && service_.protocol != Protocol::kUdp &&
+        entry_.Find("protocol") != nullptr) {
+      report_.Error(affinity->at, affinity->path,
+                    "'packet' would tear TCP connections apart; accepted: with protocol: udp, or "
+                    "flow, source, source_prefix, source_and_port");
+    }
+    const ConfigValue* const prefix = entry_.Find("affinity_prefix");
+    if (prefix == nullptr) return;
+    if (service_.affinity == Affinity::kSourcePrefix) {
+      prefix->Get("ipv4", service_.affinity_prefix.ipv4);
+      prefix->Get("ipv6", service_.affinity_prefix.ipv6);
+    } else if (prefix->given) {
+      report_.Warning(
+          prefix->key_at, prefix->path,
+          "has no meaning with affinity: " + std::string(AffinityName(service_.affinity)));
+    }
+  }
+
+  // The DSCP is all that tells a backend where the packet was sent to, so it stands for one VIP.
+  void ReadDscp() {
+    const ConfigValue* const dscp = entry_.Find("dscp");
+    if (service_.forward != ForwardMode::kL3dsr) return WarnIfGiven(dscp);
+    if (dscp == nullptr) {
+      if (entry_.complete) {
+        report_.Error(forward_->at, forward_->path,
+                      "needs a DSCP for the VIP; accepted: with 'dscp', from 1 to 63");
+      }
+      return;
+    }
+    entry_.Get("dscp", service_.dscp);
+    if (service_.vips.size() > 1) {
+      const ConfigValue& second = entry_.ItemsOf("vip")[1];
+      report_.Error(second.at, second.path,
+                    "the DSCP of l3dsr stands for one VIP; accepted: a service for each VIP");
+    }
+  }
+
   void ReadTunnelSource() {
     const ConfigValue* const source = entry_.Find("source");
     service_.source = ReadSource(source, report_);
     source_complete_ = context_.default_source_complete && source != nullptr && source->complete;
-    if (service_.forward == ForwardMode::kIpip) {
+    if (IsTunnel(service_.forward)) {
       if (!service_.source.ipv4) service_.source.ipv4 = context_.default_source.ipv4;
       if (!service_.source.ipv6) service_.source.ipv6 = context_.default_source.ipv6;
-    } else if (source != nullptr && source->given) {
-      report_.Warning(source->key_at, source->path, "has no meaning with forward: l2dsr");
+    } else {
+      WarnIfGiven(source);
     }
   }
 
@@ -119,6 +256,14 @@ class ServiceReader {
       backend.name = item.key;
       item.Get("weight", backend.weight);
       item.Get("priority", backend.priority);
+      item.Get("mtu", backend.mtu);
+      if (const ConfigValue* const df = item.Find("df")) backend.df = DfOf(df->As<std::string>());
+      if (!IsTunnel(service_.forward)) {
+        WarnIfGiven(item.Find("mtu"));
+        WarnIfGiven(item.Find("df"));
+        backend.mtu = 0;
+        backend.df = DfPolicy::kCopy;
+      }
       any_weight = any_weight || backend.weight > 0;
       const ConfigValue* const address = item.Find("address");
       if (address == nullptr) continue;
@@ -133,6 +278,7 @@ class ServiceReader {
         continue;
       }
       CheckReach(*address, backend.address);
+      CheckMtu(item, backend);
     }
     if (backends->items.empty() && backends->complete) {
       report_.Warning(backends->key_at, backends->path,
@@ -141,6 +287,15 @@ class ServiceReader {
       report_.Warning(backends->key_at, backends->path,
                       "all weights are 0: no new flow is accepted");
     }
+  }
+
+  void CheckMtu(const ConfigValue& item, const BackendConfig& backend) {
+    constexpr uint16_t kIpv6Minimum = 1280;  // RFC 8200 5
+    if (backend.mtu == 0 || backend.mtu >= kIpv6Minimum || backend.address.is_v4()) return;
+    const ConfigValue& mtu = *item.Find("mtu");
+    report_.Error(mtu.at, mtu.path,
+                  std::to_string(backend.mtu) +
+                      " is less than every IPv6 link carries; accepted: 1280 or more, or none");
   }
 
   // Whether the forwarding mode can get a packet to the backend.
@@ -162,12 +317,20 @@ class ServiceReader {
       }
       return;
     }
+    if (service_.forward == ForwardMode::kL3dsr) {
+      if (service_.vips.empty() || service_.vips[0].family() == backend.family()) return;
+      report_.Error(where.at, where.path,
+                    quoted +
+                        " is not of the VIP's family, and l3dsr only changes the address; "
+                        "accepted: a VIP and backends of one family, or a tunnel");
+      return;
+    }
     const bool has_source =
         backend.is_v4() ? service_.source.ipv4.has_value() : service_.source.ipv6.has_value();
     if (!has_source && source_complete_) {
       const std::string family = backend.is_v4() ? "ipv4" : "ipv6";
       report_.Error(where.at, where.path,
-                    "an ipip packet to " + quoted +
+                    "a tunnel packet to " + quoted +
                         " would have no source address; accepted: with '" + family +
                         "' in the service's source or in balancer.source");
     }

@@ -2,48 +2,13 @@
 
 #include <algorithm>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
 #include "lb/conntrack/coarse_clock.h"
 #include "lb/control/effective_weights.h"
+#include "lb/control/service_state.h"
 
 namespace flyover::lb {
-
-struct ServiceManager::Backend {
-  BackendConfig config;
-  std::string key;  // in backend_ids_
-  BackendId id;
-  std::optional<HealthTarget> target;
-  WallTime since;
-  bool drained = false;
-  std::optional<uint16_t> weight_by_command;
-  std::optional<Clock::time_point> ramp_since;  // slow start
-  uint16_t effective_weight = 0;                // as published
-
-  uint16_t weight() const { return weight_by_command.value_or(config.weight); }
-};
-
-struct ServiceManager::Service {
-  ServiceConfig config;
-  ServiceId id;
-  std::vector<Backend> backends;
-  PoolTable current;  // no table before the first publication
-  struct Kept {
-    PoolTable table;
-    Clock::time_point until;
-  };
-  std::vector<Kept> kept;           // the oldest first; no two choose alike, none is empty
-  std::vector<uint64_t> unsettled;  // ServiceEntry::unsettled
-  bool tables_changed = false;      // since `unsettled` was computed
-
-  const Backend* Find(const IpAddress& address) const {
-    for (const Backend& backend : backends) {
-      if (backend.config.address == address) return &backend;
-    }
-    return nullptr;
-  }
-};
 
 namespace {
 
@@ -60,12 +25,16 @@ std::optional<HealthTarget> TargetOf(const ServiceConfig& service, const Backend
   HealthTarget target;
   target.address = backend.address;
   target.kind = health.kind;
-  target.port = health.port.value_or(service.port);
-  if (health.kind == HealthConfig::Kind::kHttp) {
-    target.path = health.path;
-    target.host = health.host;
-    target.expect = health.expect;
-  }
+  using Kind = HealthConfig::Kind;
+  if (health.kind != Kind::kIcmp) target.port = health.port.value_or(service.port);
+  const bool http = health.kind == Kind::kHttp || health.kind == Kind::kHttps;
+  if (http || health.kind == Kind::kGrpc || health.kind == Kind::kDns) target.path = health.path;
+  if (http) target.expect = health.expect;
+  // Empty for those that have none.
+  target.host = health.host;
+  target.body = health.body;
+  target.send = health.send;
+  target.verify = health.verify;
   target.interval = health.interval;
   target.timeout = health.timeout;
   target.fall = health.fall;
@@ -93,12 +62,21 @@ Status CheckService(const ServiceConfig& service) {
     return fail("a table cannot have " + std::to_string(service.table_size) + " slots");
   }
   std::set<IpAddress> seen;
+  if (service.forward == ForwardMode::kL3dsr) {
+    // Only the address is changed, so it must fit into the packet.
+    for (const IpAddress& vip : service.vips) {
+      for (const BackendConfig& backend : service.backends) {
+        if (vip.family() != backend.address.family()) {
+          return fail("l3dsr needs backends of the VIP's family, and " + backend.name + " is not");
+        }
+      }
+    }
+  }
   for (const BackendConfig& backend : service.backends) {
     if (!seen.insert(backend.address).second) {
       return fail("two backends have the address " + backend.address.ToString());
     }
-    if (service.forward == ForwardMode::kIpip &&
-        !TunnelSourceFor(service.source, backend.address.family())) {
+    if (IsTunnel(service.forward) && !TunnelSourceFor(service.source, backend.address.family())) {
       return fail("backend " + backend.name + " needs a tunnel source of its family (source." +
                   (backend.address.is_v4() ? "ipv4" : "ipv6") + ")");
     }
@@ -106,7 +84,8 @@ Status CheckService(const ServiceConfig& service) {
   return Status::Ok();
 }
 
-// Which slots of `present` the tables do not agree about; nothing where their sizes differ.
+// Which slots of `present` the tables do not agree about; nothing where their sizes or affinities
+// differ.
 std::vector<uint64_t> UnsettledSlots(const PoolTable& present, const std::vector<PoolTable>& kept) {
   const auto owner = [](const PoolTable& table, uint32_t slot) {
     const uint16_t i = table.maglev->slots()[slot];
@@ -115,7 +94,7 @@ std::vector<uint64_t> UnsettledSlots(const PoolTable& present, const std::vector
   const uint32_t size = present.maglev->size();
   std::vector<uint64_t> unsettled(kept.empty() ? 0 : size / 64 + 1);
   for (const PoolTable& table : kept) {
-    if (table.maglev->size() != size) return {};
+    if (table.maglev->size() != size || table.rule != present.rule) return {};
     for (uint32_t slot = 0; slot < size; ++slot) {
       const uint64_t differs = owner(table, slot) != owner(present, slot) ? 1 : 0;
       unsettled[slot / 64] |= differs << (slot % 64);
@@ -155,46 +134,19 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
 
   // Nothing can fail from here on.
   now_ = now;
-  std::unordered_map<std::string, const Service*> old_services;
-  for (const Service& service : services_) old_services.emplace(service.config.name, &service);
+  const ServicesByName running = ByName();
   std::vector<Service> next;
   std::set<std::string> kept;
   for (const ServiceConfig& service_config : config.services) {
-    const auto old_service = old_services.find(service_config.name);
-    Service service;
-    service.config = service_config;
-    if (old_service != old_services.end()) {
-      service.current = old_service->second->current;
-      service.kept = old_service->second->kept;
-      service.unsettled = old_service->second->unsettled;
-    }
+    Service service = Successor(service_config, Find(running, service_config.name), wall_now);
     const auto [service_id, fresh_service] = service_ids_.Acquire(service_config.name);
     service.id = ServiceId(service_id);
     if (fresh_service) counters_.StartService(service.id);
-    for (const BackendConfig& backend_config : service_config.backends) {
-      Backend backend;
-      backend.config = backend_config;
-      backend.key = BackendKey(service_config, backend_config.address);
-      backend.target = TargetOf(service_config, backend_config);
-      backend.since = wall_now;
+    for (Backend& backend : service.backends) {
       const auto [backend_id, fresh_backend] = backend_ids_.Acquire(backend.key);
       backend.id = BackendId(backend_id);
       if (fresh_backend) counters_.StartBackend(backend.id);
-      const Backend* const old = old_service == old_services.end()
-                                     ? nullptr
-                                     : old_service->second->Find(backend_config.address);
-      if (old != nullptr) {
-        backend.since = old->since;
-        backend.drained = old->drained;
-        backend.ramp_since = old->ramp_since;
-        if (old->config.weight == backend_config.weight) {
-          backend.weight_by_command = old->weight_by_command;
-        }
-      } else if (old_service != old_services.end()) {
-        StartRamp(service, backend);
-      }
       kept.insert(backend.key);
-      service.backends.push_back(std::move(backend));
     }
     next.push_back(std::move(service));
   }
@@ -214,6 +166,50 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
   KeepHealthOf(services_, wall_now);
   Republish();
   return Status::Ok();
+}
+
+// What `config` makes of `old` (null: the service is new), but for ids.
+ServiceManager::Service ServiceManager::Successor(const ServiceConfig& config, const Service* old,
+                                                  WallTime wall_now) const {
+  Service service;
+  service.config = config;
+  if (old != nullptr) {
+    service.current = old->current;
+    service.kept = old->kept;
+    service.unsettled = old->unsettled;
+  }
+  for (const BackendConfig& backend_config : config.backends) {
+    Backend& backend = service.backends.emplace_back();
+    backend.config = backend_config;
+    backend.key = BackendKey(config, backend_config.address);
+    backend.target = TargetOf(config, backend_config);
+    backend.since = wall_now;
+    const Backend* const known = old == nullptr ? nullptr : old->Find(backend_config.address);
+    if (known != nullptr) {
+      backend.since = known->since;
+      backend.drained = known->drained;
+      backend.ramp_since = known->ramp_since;
+      if (known->config.weight == backend_config.weight) {
+        backend.weight_by_command = known->weight_by_command;
+      }
+    } else if (old != nullptr) {
+      backend.fresh = true;
+      StartRamp(service, backend);
+    }
+  }
+  return service;
+}
+
+ServiceManager::ServicesByName ServiceManager::ByName() const {
+  ServicesByName map;
+  for (const Service& service : services_) map.emplace(service.config.name, &service);
+  return map;
+}
+
+const ServiceManager::Service* ServiceManager::Find(const ServicesByName& services,
+                                                    const std::string& name) {
+  const auto found = services.find(name);
+  return found == services.end() ? nullptr : found->second;
 }
 
 // All that could stop a configuration, before anything is changed.
@@ -276,6 +272,7 @@ void ServiceManager::Republish() {
   const uint16_t udp = Ticks(connection_config_.udp_timeout);
   table->longest_timeout = std::max(tcp, udp);
   names_.clear();
+  std::set<IpAddress> sources;
   for (size_t s = 0; s < services_.size(); ++s) {
     Service& service = services_[s];
     if (service.id.value() >= table->services.size()) {
@@ -287,6 +284,11 @@ void ServiceManager::Republish() {
     entry.forward = service.config.forward;
     entry.timeout = entry.protocol == Protocol::kTcp ? tcp : udp;
 
+    if (IsTunnel(entry.forward)) {
+      const TunnelSource& source = service.config.source;
+      if (source.ipv4) sources.insert(IpAddress(*source.ipv4));
+      if (source.ipv6) sources.insert(IpAddress(*source.ipv6));
+    }
     Weigh(service);
     std::vector<MaglevMember> members;
     for (size_t b = 0; b < service.backends.size(); ++b) {
@@ -304,13 +306,16 @@ void ServiceManager::Republish() {
     }
     // Cannot fail: Check has seen that addresses differ and how many there are.
     PoolTable next{
-        std::move(tables_.Get(std::move(members), seed_, service.config.table_size)).value(), {}};
+        std::move(tables_.Get(std::move(members), seed_, service.config.table_size)).value(),
+        {},
+        RuleOf(service.config)};
     for (const MaglevMember& member : next.maglev->members()) {
       next.pool.push_back(service.Find(member.address)->id);
     }
     ChangeTable(service, std::move(next));
     entry.maglev = service.current.maglev;
     entry.pool = service.current.pool;
+    entry.rule = service.current.rule;
     for (const Service::Kept& kept : service.kept) entry.previous.push_back(kept.table);
     if (std::exchange(service.tables_changed, false)) {
       service.unsettled = UnsettledSlots(service.current, entry.previous);
@@ -321,22 +326,20 @@ void ServiceManager::Republish() {
                             service.id);
     }
   }
+  table->tunnel_sources.assign(sources.begin(), sources.end());
   published_.Publish(std::move(table), qsbr_);
   tables_.Trim();
 }
 
 void ServiceManager::ChangeTable(Service& service, PoolTable next) {
   PoolTable before = std::exchange(service.current, std::move(next));
-  if (before.maglev == nullptr || before.maglev->digest() == service.current.maglev->digest()) {
-    return;
-  }
+  if (before.maglev == nullptr || before.ChoosesLike(service.current)) return;
   service.tables_changed = true;
   if (before.maglev->empty()) return;  // whose flows were dropped
   const auto until = now_ + ChangeWindow(service.config.protocol) + kClockSlack;
   const auto alike =
-      std::find_if(service.kept.begin(), service.kept.end(), [&](const Service::Kept& kept) {
-        return kept.table.maglev->digest() == before.maglev->digest();
-      });
+      std::find_if(service.kept.begin(), service.kept.end(),
+                   [&](const Service::Kept& kept) { return kept.table.ChoosesLike(before); });
   if (alike != service.kept.end()) {
     // It keeps its rank: what matters is the oldest table under which a flow may have begun.
     alike->until = until;
@@ -355,16 +358,11 @@ std::chrono::seconds ServiceManager::ChangeWindow(Protocol protocol) const {
 }
 
 BackendEntry ServiceManager::EntryOf(const Service& service, const Backend& backend) const {
-  const IpAddress& address = backend.config.address;
   // Where health is not believed, a backend that is down has a weight.
   const BackendState state = backend.effective_weight != 0 ? BackendState::kActive
                              : IsDown(backend)             ? BackendState::kDown
                                                            : BackendState::kDrained;
-  if (service.config.forward == ForwardMode::kL2dsr) {
-    return MakeDirectBackend(service.id, state, address);
-  }
-  return MakeTunnelBackend(service.id, state, address,
-                           *TunnelSourceFor(service.config.source, address.family()));
+  return MakeBackendEntry(service.id, state, service.config, backend.config);
 }
 
 bool ServiceManager::IsDown(const Backend& backend) const {
@@ -501,6 +499,7 @@ std::vector<ServiceInfo> ServiceManager::Services() const {
     info.protocol = service.config.protocol;
     info.port = service.config.port;
     info.forward = service.config.forward;
+    info.affinity = service.config.affinity;
     info.table_digest = service.current.maglev->digest();
     info.table_size = service.current.maglev->size();
     info.kept_tables = static_cast<unsigned>(service.kept.size());
@@ -535,10 +534,7 @@ std::vector<BackendInfo> ServiceManager::Backends() const {
       info.weight = backend.config.weight;
       info.weight_by_command = backend.weight_by_command;
       info.effective_weight = backend.effective_weight;
-      for (size_t i = 0; i < maglev.members().size(); ++i) {
-        if (maglev.members()[i].address != info.address) continue;
-        info.share = maglev.slots_of(i) / static_cast<double>(maglev.size());
-      }
+      info.share = maglev.ShareOf(info.address);
       info.totals = counters_.Backend(backend.id);
       infos.push_back(std::move(info));
     }

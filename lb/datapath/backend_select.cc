@@ -1,8 +1,11 @@
 #include "lb/datapath/backend_select.h"
 
+#include <cstddef>
+
+#include "common/net/headers.h"
 #include "lb/datapath/flow_choice.h"
 #include "lb/datapath/tcp_flags.h"
-#include "lb/service/flow_slices.h"
+#include "lb/service/affinity.h"
 
 namespace flyover::lb {
 namespace {
@@ -19,20 +22,39 @@ bool KnownByNow(LbLcore& lcore, const PacketMeta& meta, uint16_t tick, Touch tou
   return true;
 }
 
+// REQUIRES: TCP or UDP with kL4Valid.
+FlowFacts FactsOf(const PacketMeta& meta, rte_mbuf* m, uint64_t hash) {
+  const bool v6 = (meta.flags & kIpv6) != 0;
+  const unsigned source = v6 ? offsetof(Ipv6Header, src) : offsetof(Ipv4Header, src);
+  return {hash, HeaderAt<uint8_t>(m, meta.l3_offset + source), HeaderAt<uint8_t>(m, meta.l4_offset),
+          v6};
+}
+
+// With `affinity: packet` each packet is a flow of its own.
+uint64_t HashFor(LbLcore& lcore, const ServiceEntry& service, const PacketMeta& meta) {
+  if (service.rule.kind != Affinity::kPacket) [[likely]]
+    return meta.flow_hash;
+  return Mum(meta.flow_hash ^ ++lcore.packet_number, lcore.flow_key.b | 1);
+}
+
 }  // namespace
 
 void BackendSelect(StageContext& context, LbLcore& lcore, const ServiceTable& table, Burst& burst,
                    const IndexList& in, IndexList& out) {
   for (const unsigned i : in) {
     const PacketMeta& meta = burst.meta[i];
-    table.Service(ServiceId(meta.service)).maglev->Prefetch(MaglevSlice(meta.flow_hash));
+    const ServiceEntry& service = table.Service(ServiceId(meta.service));
+    service.maglev->Prefetch(
+        SliceOf(service.rule, lcore.flow_key, FactsOf(meta, burst.pkt[i], meta.flow_hash)));
   }
   const uint16_t tick = lcore.clock.Tick(context.now());
   for (const unsigned i : in) {
     PacketMeta& meta = burst.meta[i];
     const ServiceId id(meta.service);
     const Touch touch = TouchOf(meta, burst.pkt[i]);
-    FlowChoice choice = ChooseBackend(table, id, meta.flow_hash, touch == Touch::kOpen);
+    const uint64_t hash = HashFor(lcore, table.Service(id), meta);
+    FlowChoice choice = ChooseBackend(table, id, lcore.flow_key, FactsOf(meta, burst.pkt[i], hash),
+                                      touch == Touch::kOpen);
     if (!choice.found) {
       lcore.counters.service(id).no_backend.Add(1);
       context.Drop(burst.pkt[i], DropReason::kVipNoBackend);

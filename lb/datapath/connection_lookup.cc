@@ -30,7 +30,8 @@ void ConnectionLookup(StageContext& context, LbLcore& lcore, const ServiceTable&
   for (const unsigned i : in) {
     if ((burst.meta[i].flags & kIcmpError) != 0) {
       out.hit.Add(i);
-    } else if (nothing_known) {
+    } else if (nothing_known ||
+               table.Service(ServiceId(burst.meta[i].service)).rule.kind == Affinity::kPacket) {
       out.miss.Add(i);
     } else {
       hash[n] = burst.meta[i].flow_hash;

@@ -3,8 +3,10 @@
 #include <cstring>
 
 #include "common/datapath/normalize.h"
+#include "common/datapath/tcp_mss.h"
 #include "common/net/checksum.h"
 #include "common/net/headers.h"
+#include "lb/datapath/readdress.h"
 #include "lb/service/flow_slices.h"
 
 namespace flyover::lb {
@@ -14,51 +16,93 @@ constexpr uint16_t kEthernet = sizeof(EthernetHeader);
 
 // What the outer header takes over from the inner one.
 struct Inner {
-  uint8_t protocol;       // as the outer header names it
+  bool v6;
   uint8_t traffic_class;  // DSCP and ECN
   bool may_fragment;
 };
 
 Inner ReadInner(const PacketMeta& meta, rte_mbuf* m) {
   if ((meta.flags & kIpv6) != 0) {
-    return {kProtoIpv6, HeaderAt<Ipv6Header>(m, meta.l3_offset)->traffic_class(), false};
+    return {true, HeaderAt<Ipv6Header>(m, meta.l3_offset)->traffic_class(), false};
   }
   const auto& ip = *HeaderAt<Ipv4Header>(m, meta.l3_offset);
-  return {kProtoIpip, ip.tos, (ip.fragment.host() & kIpv4DontFragment) == 0};
+  return {false, ip.tos, (ip.fragment.host() & kIpv4DontFragment) == 0};
+}
+
+uint8_t OuterProtocol(const BackendEntry& backend, const Inner& inner) {
+  switch (backend.forward) {
+    case ForwardMode::kGre:
+      return kProtoGre;
+    case ForwardMode::kGue:
+      return kProtoUdp;
+    default:
+      return inner.v6 ? kProtoIpv6 : kProtoIpip;
+  }
+}
+
+bool OuterMayFragment(const BackendEntry& backend, const Inner& inner) {
+  if (backend.df == DfPolicy::kCopy) return inner.may_fragment;
+  return backend.df == DfPolicy::kClear;
 }
 
 void WriteOuterIpv4(LbLcore& lcore, const BackendEntry& backend, const Inner& inner,
-                    uint16_t length, uint8_t* to) {
+                    uint8_t protocol, uint16_t length, uint8_t* to) {
   std::memcpy(to, backend.outer.data(), sizeof(Ipv4Header));
   auto& ip = *reinterpret_cast<Ipv4Header*>(to);
   ip.tos = inner.traffic_class;
+  const bool may_fragment = OuterMayFragment(backend, inner);
   const Be16 total_length(length);
-  const Be16 id(inner.may_fragment ? lcore.next_ip_id++ : uint16_t{0});
-  const Be16 fragment(inner.may_fragment ? uint16_t{0} : kIpv4DontFragment);
+  const Be16 id(may_fragment ? lcore.next_ip_id++ : uint16_t{0});
+  const Be16 fragment(may_fragment ? uint16_t{0} : kIpv4DontFragment);
   ip.total_length = total_length;
   ip.id = id;
   ip.fragment = fragment;
-  ip.protocol = inner.protocol;
+  ip.protocol = protocol;
   // RFC 1624, equation 3, from the template's checksum, where all these words are 0 but for the
   // TTL. Nothing is read back from `to`: a load of bytes just stored one by one waits for them.
   const auto& outer = *reinterpret_cast<const Ipv4Header*>(backend.outer.data());
   uint32_t sum = static_cast<uint16_t>(~outer.checksum.raw());
   sum += uint32_t{total_length.raw()} + id.raw() + fragment.raw();
   // The second bytes of their words.
-  sum += (uint32_t{inner.traffic_class} + inner.protocol) << 8;
+  sum += (uint32_t{inner.traffic_class} + protocol) << 8;
   sum = (sum >> 16) + (sum & 0xffff);
   sum = (sum >> 16) + (sum & 0xffff);
   ip.checksum = Be16::FromRaw(static_cast<uint16_t>(~sum));
 }
 
-void WriteOuterIpv6(const BackendEntry& backend, const Inner& inner, uint16_t payload_length,
-                    uint32_t flow_label, uint8_t* to) {
-  std::memcpy(to, backend.outer.data(), sizeof(Ipv6Header));
+void WriteOuterIpv6(const BackendEntry& backend, const Inner& inner, uint8_t protocol,
+                    uint16_t payload_length, uint32_t flow_label, uint8_t* to) {
+  std::memcpy(to, backend.outer.data(), backend.outer.size());
+  std::memcpy(to + backend.outer.size(), backend.address.data(), backend.address.size());
   auto& ip = *reinterpret_cast<Ipv6Header*>(to);
   ip.version_class_flow =
       Be32(6u << 28 | static_cast<uint32_t>(inner.traffic_class) << 20 | flow_label);
   ip.payload_length = Be16(payload_length);
-  ip.next_header = inner.protocol;
+  ip.next_header = protocol;
+}
+
+// What GRE and GUE have between the outer IP header and the inner one.
+void WriteShim(const BackendEntry& backend, const Inner& inner, uint16_t inner_length,
+               uint64_t flow_hash, uint8_t* to) {
+  if (backend.forward == ForwardMode::kGre) {
+    auto& gre = *reinterpret_cast<GreHeader*>(to);
+    gre.flags_version = Be16(0);
+    gre.protocol = Be16(inner.v6 ? kEtherTypeIpv6 : kEtherTypeIpv4);
+    return;
+  }
+  if (backend.forward != ForwardMode::kGue) return;
+  auto& udp = *reinterpret_cast<UdpHeader*>(to);
+  const bool has_header = backend.gue_variant == 0;
+  udp.src_port = Be16(SourcePortSlice(flow_hash));
+  udp.dst_port = Be16(backend.gue_port);
+  udp.length = Be16(static_cast<uint16_t>(sizeof(UdpHeader) + (has_header ? sizeof(GueHeader) : 0) +
+                                          inner_length));
+  udp.checksum = Be16(0);
+  if (!has_header) return;
+  auto& gue = *reinterpret_cast<GueHeader*>(to + sizeof(UdpHeader));
+  gue.variant_length = 0;
+  gue.protocol = inner.v6 ? kProtoIpv6 : kProtoIpip;
+  gue.flags = Be16(0);
 }
 
 // The packet's IP bytes with `room` bytes in front, headers still in one piece. Null: no memory,
@@ -77,6 +121,51 @@ bool MakeRoom(StageContext& context, const PacketMeta& meta, uint16_t room, rte_
   return true;
 }
 
+// Puts the outer headers in front. False: the packet was dropped.
+bool Wrap(StageContext& context, LbLcore& lcore, BackendId id, const BackendEntry& backend,
+          PacketMeta& meta, rte_mbuf*& m) {
+  const uint16_t inner_length = meta.l3_length;
+  if (inner_length + uint32_t{backend.overhead} > 0xffff) {
+    context.Drop(m, DropReason::kMtuExceeded);
+    return false;
+  }
+  const Inner inner = ReadInner(meta, m);
+  if (!MakeRoom(context, meta, static_cast<uint16_t>(kEthernet + backend.overhead), m)) {
+    context.Drop(m, DropReason::kNoMemory);
+    return false;
+  }
+  uint8_t* const outer = HeaderAt<uint8_t>(m, kEthernet);
+  const uint8_t protocol = OuterProtocol(backend, inner);
+  meta.l3_offset = kEthernet;
+  meta.l4_offset = static_cast<uint16_t>(kEthernet + backend.outer_length);
+  meta.l3_length = static_cast<uint16_t>(inner_length + backend.overhead);
+  meta.overhead = backend.overhead;
+  meta.path_mtu = backend.mtu;
+  if (__builtin_expect(lcore.path_mtus->any(), 0)) {
+    const uint16_t told = lcore.path_mtus->Get(id, lcore.clock.Tick(context.now()));
+    if (told != 0 && (backend.mtu == 0 || told < backend.mtu)) meta.path_mtu = told;
+  }
+  meta.protocol = protocol;
+  meta.flags &= static_cast<uint16_t>(~(kL4Valid | kIpOptions | kRouterAlert | kIpv6));
+  meta.flags |= kOriginated;
+  if (backend.may_cut) meta.flags |= kMayCut;
+  if (backend.v6) {
+    meta.flags |= kIpv6;
+    WriteOuterIpv6(backend, inner, protocol,
+                   static_cast<uint16_t>(meta.l3_length - sizeof(Ipv6Header)),
+                   FlowLabelSlice(meta.flow_hash), outer);
+  } else {
+    WriteOuterIpv4(lcore, backend, inner, protocol, meta.l3_length, outer);
+  }
+  WriteShim(backend, inner, inner_length, meta.flow_hash, outer + backend.outer_length);
+  return true;
+}
+
+bool IsDead(const PacketMeta& meta, rte_mbuf* m) {
+  return ((meta.flags & kIpv6) != 0 ? HeaderAt<Ipv6Header>(m, meta.l3_offset)->hop_limit
+                                    : HeaderAt<Ipv4Header>(m, meta.l3_offset)->ttl) == 0;
+}
+
 }  // namespace
 
 void Encap(StageContext& context, LbLcore& lcore, const ServiceTable& table, Burst& burst,
@@ -89,34 +178,20 @@ void Encap(StageContext& context, LbLcore& lcore, const ServiceTable& table, Bur
     const BackendId id(meta.backend);
     const BackendEntry& backend = table.Backend(id);
     const uint16_t inner_length = meta.l3_length;
-
-    if (backend.outer_length == 0) {
-      meta.flags |= kOriginated | kOnLinkOnly;
-    } else {
-      if (inner_length + uint32_t{backend.outer_length} > 0xffff) {
-        context.Drop(burst.pkt[i], DropReason::kMtuExceeded);
+    if (__builtin_expect(backend.mss != 0, 0) && meta.protocol == kProtoTcp) {
+      ClampMss(burst.pkt[i], meta, backend.mss);
+    }
+    if (backend.outer_length != 0) {
+      if (!Wrap(context, lcore, id, backend, meta, burst.pkt[i])) continue;
+    } else if (backend.forward == ForwardMode::kL3dsr) {
+      if (IsDead(meta, burst.pkt[i])) {
+        context.Drop(burst.pkt[i], DropReason::kTtlExpired);
         continue;
       }
-      const Inner inner = ReadInner(meta, burst.pkt[i]);
-      const auto room = static_cast<uint16_t>(kEthernet + backend.outer_length);
-      if (!MakeRoom(context, meta, room, burst.pkt[i])) {
-        context.Drop(burst.pkt[i], DropReason::kNoMemory);
-        continue;
-      }
-      uint8_t* const outer = HeaderAt<uint8_t>(burst.pkt[i], kEthernet);
-      meta.l3_offset = kEthernet;
-      meta.l4_offset = room;  // what the outer header carries: the inner IP header
-      meta.l3_length = static_cast<uint16_t>(inner_length + backend.outer_length);
-      meta.overhead = backend.outer_length;
-      meta.protocol = inner.protocol;
-      meta.flags &= static_cast<uint16_t>(~(kL4Valid | kIpOptions | kRouterAlert | kIpv6));
+      Readdress(burst.pkt[i], meta, backend);
       meta.flags |= kOriginated;
-      if (backend.v6) {
-        meta.flags |= kIpv6;
-        WriteOuterIpv6(backend, inner, inner_length, FlowLabelSlice(meta.flow_hash), outer);
-      } else {
-        WriteOuterIpv4(lcore, backend, inner, meta.l3_length, outer);
-      }
+    } else {
+      meta.flags |= kOriginated | kOnLinkOnly;
     }
     meta.lookup = backend.address;
     meta.lookup_v6 = backend.v6;

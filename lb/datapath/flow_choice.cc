@@ -1,6 +1,6 @@
 #include "lb/datapath/flow_choice.h"
 
-#include "lb/service/flow_slices.h"
+#include "lb/service/affinity.h"
 
 namespace flyover::lb {
 bool MayKeepBackend(const ServiceTable& table, ServiceId service, BackendId backend, bool opens) {
@@ -21,19 +21,21 @@ bool MayKeepBackend(const ServiceTable& table, ServiceId service, BackendId back
   return false;
 }
 
-FlowChoice ChooseBackend(const ServiceTable& table, ServiceId id, uint64_t flow_hash, bool opens) {
+FlowChoice ChooseBackend(const ServiceTable& table, ServiceId id, const HashKey& key,
+                         const FlowFacts& facts, bool opens) {
   const ServiceEntry& service = table.Service(id);
-  const uint32_t slice = MaglevSlice(flow_hash);
+  const uint32_t slice = SliceOf(service.rule, key, facts);
   FlowChoice choice;
   if (const uint16_t i = service.maglev->Lookup(slice); i != MaglevTable::kNone) {
     choice.found = true;
     choice.backend = service.pool[i];
   }
   if (__builtin_expect(service.previous.empty(), 1) || !service.Unsettled(slice)) return choice;
+  if (service.rule.kind == Affinity::kPacket) return choice;
   choice.remember = true;
   if (opens) return choice;
   const PoolTable& oldest = service.previous.front();
-  const uint16_t i = oldest.maglev->Lookup(slice);
+  const uint16_t i = oldest.maglev->Lookup(SliceOf(oldest.rule, key, facts));
   if (i != MaglevTable::kNone && MayKeepBackend(table, id, oldest.pool[i], opens)) {
     choice.found = true;
     choice.backend = oldest.pool[i];

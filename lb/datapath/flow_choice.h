@@ -11,6 +11,7 @@
 #pragma once
 
 #include "common/base/strong_id.h"
+#include "common/net/flow_hash.h"
 #include "lb/service/service_table.h"
 
 namespace flyover::lb {
@@ -25,7 +26,9 @@ struct FlowChoice {
 // connection.
 bool MayKeepBackend(const ServiceTable& table, ServiceId service, BackendId backend, bool opens);
 
-FlowChoice ChooseBackend(const ServiceTable& table, ServiceId service, uint64_t flow_hash,
-                         bool opens);
+// `key`: the data plane's flow key. With `affinity: packet` the present table alone decides, and
+// nothing is remembered.
+FlowChoice ChooseBackend(const ServiceTable& table, ServiceId service, const HashKey& key,
+                         const FlowFacts& facts, bool opens);
 
 }  // namespace flyover::lb

@@ -42,7 +42,9 @@ Result<std::vector<std::unique_ptr<LbLcore>>> MakeLbLcores(unsigned lcores, uint
     all.push_back(std::make_unique<LbLcore>(LcoreIndex(static_cast<uint8_t>(i)), key, tsc_hz,
                                             std::move(table).value()));
   }
+  const auto path_mtus = std::make_shared<PathMtus>();
   for (auto& lcore : all) {
+    lcore->path_mtus = path_mtus;
     for (const auto& other : all) {
       if (other != lcore) lcore->others.push_back(other->connections.get());
     }

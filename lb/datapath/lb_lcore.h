@@ -11,6 +11,7 @@
 #include "lb/conntrack/coarse_clock.h"
 #include "lb/conntrack/connection_table.h"
 #include "lb/service/lb_counters.h"
+#include "lb/service/path_mtu.h"
 #include "lb/service/service_table.h"
 
 namespace flyover::lb {
@@ -29,9 +30,11 @@ struct LbLcore {
   const HashKey flow_key;  // the data plane's: what meta.flow_hash is computed with
   const std::unique_ptr<ConnectionTable> connections;
   std::vector<const ConnectionTable*> others;  // other lcores': read for ICMP errors
+  std::shared_ptr<PathMtus> path_mtus;         // all lcores'
   LbCounters counters;
   CoarseClock clock;
-  uint16_t next_ip_id;  // of outer IPv4 headers that may be fragmented
+  uint16_t next_ip_id;         // of outer IPv4 headers that may be fragmented
+  uint64_t packet_number = 0;  // of packets of services with `affinity: packet`
 
  private:
   uint64_t sweep_interval_;  // TSC ticks

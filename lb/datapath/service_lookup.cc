@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "common/net/headers.h"
+#include "lb/datapath/path_mtu_learning.h"
 #include "lb/datapath/vip_icmp.h"
 
 namespace flyover::lb {
@@ -76,6 +77,10 @@ void ServiceLookup(StageContext& context, LbLcore& lcore, const ServiceTable* ta
             ? table->vips.FindIpv6(HeaderAt<Ipv6Header>(m, meta.l3_offset)->dst)
             : table->vips.FindIpv4(HeaderAt<Ipv4Header>(m, meta.l3_offset)->dst.host());
     if (__builtin_expect(vip == VipIndex::kNotVip, 1)) {
+      const bool icmp = meta.protocol == kProtoIcmp || meta.protocol == kProtoIcmpv6;
+      if (__builtin_expect(icmp, 0) && !table->tunnel_sources.empty()) {
+        LearnPathMtu(context, lcore, *table, burst, i);
+      }
       out.route.Add(i);
       continue;
     }

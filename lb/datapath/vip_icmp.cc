@@ -7,44 +7,13 @@
 #include "common/net/checksum.h"
 #include "common/net/headers.h"
 #include "lb/datapath/flow_choice.h"
+#include "lb/datapath/icmp_check.h"
 #include "lb/datapath/icmp_quote.h"
 
 namespace flyover::lb {
 namespace {
 
 constexpr uint8_t kReplyTtl = 64;
-
-unsigned MessageLength(const PacketMeta& meta) {
-  return meta.l3_length - static_cast<unsigned>(meta.l4_offset - meta.l3_offset);
-}
-
-// Adds `length` bytes from `offset` on, whatever segments they lie in. (rte_raw_cksum_mbuf of DPDK
-// 22.11 loses carries behind a segment of odd length.) REQUIRES: the packet has them.
-void AddSegments(ChecksumAccumulator& sum, const rte_mbuf* m, uint32_t offset, uint32_t length) {
-  for (; offset >= m->data_len; m = m->next) offset -= m->data_len;
-  bool odd = false;
-  for (; length > 0; m = m->next, offset = 0) {
-    const uint32_t here = std::min<uint32_t>(m->data_len - offset, length);
-    ChecksumAccumulator piece;
-    piece.Add(rte_pktmbuf_mtod_offset(m, const void*, offset), here);
-    // Behind an odd number of bytes each byte counts for the other half of a 16-bit word.
-    sum.AddRaw16(odd ? SwapBytes(piece.Fold()) : piece.Fold());
-    odd ^= (here & 1) != 0;
-    length -= here;
-  }
-}
-
-// Over the whole message. IPv6: with the pseudo-header (RFC 4443 2.3).
-bool ChecksumOk(const PacketMeta& meta, rte_mbuf* m) {
-  const unsigned length = MessageLength(meta);
-  ChecksumAccumulator sum;
-  AddSegments(sum, m, meta.l4_offset, length);
-  if ((meta.flags & kIpv6) != 0) {
-    AddPseudoHeader(sum, *HeaderAt<Ipv6Header>(m, meta.l3_offset), kProtoIcmpv6,
-                    static_cast<uint16_t>(length));
-  }
-  return sum.Fold() == 0xffff;
-}
 
 void SetType(IcmpHeader& icmp, uint8_t type) {
   const auto before = LoadUnaligned<uint16_t>(&icmp);
@@ -111,7 +80,8 @@ VipIcmpVerdict AnswerEcho(LbLcore& lcore, PacketMeta& meta, rte_mbuf* m) {
 // The backend that the flow's own packets go to; by the tables when no lcore has an entry that
 // counts.
 bool FindBackend(StageContext& context, LbLcore& lcore, const ServiceTable& table,
-                 ServiceId service, uint64_t flow_hash, BackendId& backend) {
+                 ServiceId service, const QuotedFlow& flow, uint64_t flow_hash,
+                 BackendId& backend) {
   const uint16_t tick = lcore.clock.Tick(context.now());
   const auto counts = [&](const ConnectionHit& hit) {
     if (!hit.found || hit.idle > table.Service(service).timeout) return false;
@@ -124,9 +94,12 @@ bool FindBackend(StageContext& context, LbLcore& lcore, const ServiceTable& tabl
   for (const ConnectionTable* other : lcore.others) {
     if (counts(other->Find(flow_hash, tick))) return true;
   }
-  FlowChoice choice = ChooseBackend(table, service, flow_hash, false);
+  // `affinity: packet`: nobody knows who sent it; any backend's kernel learns an MTU from it.
+  const FlowFacts facts{flow_hash, flow.client.data(),
+                        reinterpret_cast<const uint8_t*>(&flow.ports), flow.v6};
+  FlowChoice choice = ChooseBackend(table, service, lcore.flow_key, facts, false);
   if (choice.found && table.Backend(choice.backend).state == BackendState::kDown) {
-    choice = ChooseBackend(table, service, flow_hash, true);
+    choice = ChooseBackend(table, service, lcore.flow_key, facts, true);
   }
   backend = choice.backend;
   return choice.found;
@@ -158,7 +131,7 @@ VipIcmpVerdict FollowFlow(StageContext& context, LbLcore& lcore, const ServiceTa
 
   const uint64_t flow_hash = flow.Hash(lcore.flow_key);
   BackendId backend;
-  if (!FindBackend(context, lcore, table, service, flow_hash, backend)) {
+  if (!FindBackend(context, lcore, table, service, flow, flow_hash, backend)) {
     lcore.counters.service(service).no_backend.Add(1);
     return drop(DropReason::kVipNoBackend);
   }
@@ -203,7 +176,7 @@ VipIcmpVerdict VipIcmp(StageContext& context, LbLcore& lcore, const ServiceTable
   }
   const Kind kind = KindOf(v6, HeaderAt<IcmpHeader>(m, meta.l4_offset)->type);
   if (kind == Kind::kOther) return VipIcmpVerdict::kRoute;
-  if (!ChecksumOk(meta, m)) {
+  if (!IcmpChecksumOk(meta, m)) {
     context.Drop(m, DropReason::kVipIcmpMalformed);
     return VipIcmpVerdict::kDropped;
   }

@@ -16,6 +16,7 @@
 #include <thread>
 #include <utility>
 
+#include "lb/health/datagram_probe.h"
 #include "lb/health/probe.h"
 #include "lb/health/verdict.h"
 
@@ -74,9 +75,12 @@ class HealthChecker::Prober {
       int running = 0;
       curl_multi_perform(shared_.multi, &running);
       Collect();
-      curl_multi_poll(shared_.multi, nullptr, 0, timeout, nullptr);
+      std::vector<curl_waitfd> sockets = DatagramSockets();
+      curl_multi_poll(shared_.multi, sockets.data(), static_cast<unsigned>(sockets.size()), timeout,
+                      nullptr);
       curl_multi_perform(shared_.multi, &running);
       Collect();
+      CollectDatagrams();
     }
   }
 
@@ -84,7 +88,9 @@ class HealthChecker::Prober {
   struct Check {
     Verdict verdict;
     Clock::time_point due;
-    std::unique_ptr<Probe> probe;  // while one is under way
+    // While one is under way.
+    std::unique_ptr<Probe> probe;
+    std::unique_ptr<DatagramProbe> datagram;
   };
   using Checks = std::map<HealthTarget, Check>;
 
@@ -110,7 +116,7 @@ class HealthChecker::Prober {
       }
       const std::chrono::milliseconds spread = std::min(target.interval, kFirstProbeWithin);
       next.try_emplace(target, Check{Verdict(target.fall, target.rise),
-                                     Clock::now() + Uniform(spread * 0, spread), nullptr});
+                                     Clock::now() + Uniform(spread * 0, spread), nullptr, nullptr});
     }
     for (auto& [target, check] : checks_) Abort(check);  // those that nobody wants any more
     checks_ = std::move(next);
@@ -121,6 +127,10 @@ class HealthChecker::Prober {
     Clock::time_point next = now + std::chrono::minutes(1);
     for (auto& [target, check] : checks_) {
       if (check.probe != nullptr) continue;  // curl_multi_poll wakes for it
+      if (check.datagram != nullptr) {
+        next = std::min(next, check.datagram->deadline());
+        continue;
+      }
       if (check.due <= now) {
         StartProbe(target, check, now);
       } else {
@@ -132,6 +142,11 @@ class HealthChecker::Prober {
 
   void StartProbe(const HealthTarget& target, Check& check, Clock::time_point now) {
     check.due = now + Uniform(target.interval * 9 / 10, target.interval);
+    if (IsDatagram(target.kind)) {
+      check.datagram =
+          std::make_unique<DatagramProbe>(target, static_cast<uint32_t>(random_()), now);
+      return;
+    }
     check.probe = std::make_unique<Probe>(target);
     if (check.probe->easy() == nullptr) {  // out of memory says nothing of the target
       check.probe.reset();
@@ -139,6 +154,28 @@ class HealthChecker::Prober {
     }
     curl_easy_setopt(check.probe->easy(), CURLOPT_PRIVATE, &target);
     curl_multi_add_handle(shared_.multi, check.probe->easy());
+  }
+
+  static bool IsDatagram(HealthConfig::Kind kind) {
+    return kind == HealthConfig::Kind::kUdp || kind == HealthConfig::Kind::kDns ||
+           kind == HealthConfig::Kind::kIcmp;
+  }
+
+  std::vector<curl_waitfd> DatagramSockets() const {
+    std::vector<curl_waitfd> sockets;
+    for (const auto& [target, check] : checks_) {
+      if (check.datagram == nullptr || check.datagram->fd() < 0) continue;
+      sockets.push_back({check.datagram->fd(), CURL_WAIT_POLLIN, 0});
+    }
+    return sockets;
+  }
+
+  void CollectDatagrams() {
+    const Clock::time_point now = Clock::now();
+    for (auto& entry : checks_) {
+      if (entry.second.datagram == nullptr) continue;
+      if (const auto result = entry.second.datagram->Judge(now)) Count(entry, *result);
+    }
   }
 
   void Collect() {
@@ -153,8 +190,11 @@ class HealthChecker::Prober {
   }
 
   void Finish(Checks::value_type& entry, CURLcode code) {
+    Count(entry, entry.second.probe->Judge(code));
+  }
+
+  void Count(Checks::value_type& entry, const ProbeResult& result) {
     auto& [target, check] = entry;
-    const ProbeResult result = check.probe->Judge(code);
     Abort(check);
     if (!check.verdict.Count(result.good)) return;
     const HealthEvent event{target, check.verdict.state(), result.reason,
@@ -167,6 +207,7 @@ class HealthChecker::Prober {
   }
 
   void Abort(Check& check) {
+    check.datagram.reset();
     if (check.probe == nullptr) return;
     curl_multi_remove_handle(shared_.multi, check.probe->easy());
     check.probe.reset();

@@ -257,6 +257,77 @@ TEST_F(HealthCheckerTest, FindsADeadServerInTime) {
   EXPECT_LE(took, 3 * target.interval + target.timeout + milliseconds(1000));
 }
 
+TEST_F(HealthCheckerTest, TheBodyMustHoldTheText) {
+  TestServer server;
+  server.Answer("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nall is well\n");
+  HealthTarget good = Http(server.port());
+  good.body = "is well";
+  HealthTarget bad = Http(server.port());
+  bad.body = "is well!";
+  checker_->SetTargets({good, bad});
+  for (int i = 0; i < 2; ++i) {
+    const HealthEvent event = Next();
+    EXPECT_EQ(event.state, event.target == good ? HealthState::kUp : HealthState::kDown);
+    EXPECT_EQ(event.reason,
+              event.target == good ? "status 200" : "status 200, but not the expected text");
+  }
+}
+
+TEST_F(HealthCheckerTest, ATlsHandshakeWithAPlainServerFails) {
+  TestServer server;
+  for (const HealthConfig::Kind kind : {HealthConfig::Kind::kTls, HealthConfig::Kind::kHttps}) {
+    HealthTarget target = Target(kind, server.port());
+    target.path = "/";
+    target.host = "www.example.net";
+    checker_->SetTargets({target});
+    const HealthEvent event = Next();
+    EXPECT_EQ(event.state, HealthState::kDown);
+    EXPECT_FALSE(event.reason.empty());
+  }
+}
+
+TEST_F(HealthCheckerTest, AnHttp1ServerIsNoGrpcServer) {
+  TestServer server;
+  checker_->SetTargets({Target(HealthConfig::Kind::kGrpc, server.port())});
+  EXPECT_EQ(Next().state, HealthState::kDown);
+}
+
+TEST_F(HealthCheckerTest, DatagramsAreWaitedForBesideTransfers) {
+  TestServer server;
+  const int peer = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  ASSERT_EQ(bind(peer, reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(getsockname(peer, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  std::thread echo([peer] {
+    char data[64];
+    sockaddr_in from{};
+    socklen_t size = sizeof(from);
+    ssize_t n = 0;
+    while ((n = recvfrom(peer, data, sizeof(data), 0, reinterpret_cast<sockaddr*>(&from), &size)) >
+           0) {
+      (void)sendto(peer, data, static_cast<size_t>(n), 0, reinterpret_cast<sockaddr*>(&from), size);
+      if (data[0] == 'q') break;
+    }
+  });
+  HealthTarget udp = Target(HealthConfig::Kind::kUdp, ntohs(address.sin_port));
+  udp.send = "ping";
+  udp.body = "ping";
+  HealthTarget silent = Target(HealthConfig::Kind::kUdp, 9);
+  checker_->SetTargets({udp, silent, Tcp(server.port())});
+  for (int i = 0; i < 3; ++i) {
+    const HealthEvent event = Next();
+    EXPECT_EQ(event.state, event.target == silent ? HealthState::kDown : HealthState::kUp)
+        << event.reason;
+  }
+  checker_->SetTargets({});
+  (void)sendto(peer, "q", 1, 0, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+  echo.join();
+  close(peer);
+}
+
 TEST_F(HealthCheckerTest, KnownTargetsKeepTheirState) {
   TestServer server;
   TestServer other;

@@ -15,9 +15,13 @@ struct HealthTarget {
   IpAddress address;
   HealthConfig::Kind kind = HealthConfig::Kind::kTcp;  // never kNone
   uint16_t port = 0;
-  std::string path;  // HTTP
-  std::string host;  // HTTP; empty: the address
+  // As in HealthConfig, where the kind has them.
+  std::string path;
+  std::string host;
   uint16_t expect = 200;
+  std::string body;
+  std::string send;
+  bool verify = false;
   std::chrono::milliseconds interval{2000};
   std::chrono::milliseconds timeout{1000};
   uint16_t fall = 3;

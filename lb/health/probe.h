@@ -1,4 +1,4 @@
-// One probe as a libcurl transfer.
+// One probe as a libcurl transfer: TCP, TLS, HTTP, HTTPS, gRPC.
 #pragma once
 
 #include <curl/curl.h>
@@ -7,13 +7,9 @@
 #include <string>
 
 #include "lb/health/health_target.h"
+#include "lb/health/probe_result.h"
 
 namespace flyover::lb {
-
-struct ProbeResult {
-  bool good = false;
-  std::string reason;  // for people: "status 200", "connection refused", "no answer in 1000 ms"
-};
 
 // Begins when added to a multi handle; must be removed from it before it is destroyed.
 class Probe {
@@ -30,11 +26,18 @@ class Probe {
 
  private:
   static size_t TakeBody(char* data, size_t size, size_t count, void* probe);
+  void SetTls();
+  void SetHttp();
+  void SetGrpc();
+  void AddHeader(const std::string& line);
+  ProbeResult JudgeGrpc() const;
 
   const HealthTarget target_;
   CURL* easy_;
   curl_slist* headers_ = nullptr;
+  curl_slist* connect_to_ = nullptr;
   size_t body_left_;
+  std::string body_;  // kept only where it is looked at
   char error_[CURL_ERROR_SIZE] = {};
 };
 

@@ -200,6 +200,14 @@ void MaglevTable::Fill(uint64_t seed) {
   }
 }
 
+double MaglevTable::ShareOf(const IpAddress& address) const {
+  const auto member =
+      std::lower_bound(members_.begin(), members_.end(), address,
+                       [](const MaglevMember& a, const IpAddress& b) { return a.address < b; });
+  if (member == members_.end() || member->address != address) return 0;
+  return owned_[static_cast<size_t>(member - members_.begin())] / static_cast<double>(size());
+}
+
 size_t MaglevTable::memory_bytes() const {
   return sizeof(*this) + members_.capacity() * sizeof(members_[0]) +
          slots_.capacity() * sizeof(slots_[0]) + owned_.capacity() * sizeof(owned_[0]);

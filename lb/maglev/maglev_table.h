@@ -57,6 +57,8 @@ class MaglevTable {
   const std::vector<uint16_t>& slots() const { return slots_; }
   // How many slots members()[i] owns, of size().
   uint32_t slots_of(size_t i) const { return owned_[i]; }
+  // The same as a part of size(), by address; 0 for one that is no member.
+  double ShareOf(const IpAddress& address) const;
   // Equal exactly when (but for chance) two tables send every flow to the same address.
   uint64_t digest() const { return digest_; }
   size_t memory_bytes() const;

@@ -7,38 +7,62 @@
 #include "common/net/headers.h"
 
 namespace flyover::lb {
+namespace {
 
-BackendEntry MakeDirectBackend(ServiceId service, BackendState state, const IpAddress& address) {
-  BackendEntry entry;
-  entry.address = address.bytes();
-  entry.service = service;
-  entry.state = state;
-  entry.v6 = address.is_v6();
-  return entry;
+// What stands between the outer IP header and the inner packet.
+uint8_t ShimLength(const ServiceConfig& config) {
+  switch (config.forward) {
+    case ForwardMode::kGre:
+      return sizeof(GreHeader);
+    case ForwardMode::kGue:
+      return config.gue.variant == 0 ? sizeof(UdpHeader) + sizeof(GueHeader) : sizeof(UdpHeader);
+    default:
+      return 0;
+  }
 }
 
-BackendEntry MakeTunnelBackend(ServiceId service, BackendState state, const IpAddress& address,
-                               const IpAddress& source) {
-  assert(source.family() == address.family());
-  BackendEntry entry = MakeDirectBackend(service, state, address);
+void FillOuter(const TunnelSource& source, const IpAddress& address, BackendEntry& entry) {
   if (address.is_v4()) {
+    assert(source.ipv4);
     Ipv4Header outer{};
     outer.version_ihl = 0x45;
     outer.ttl = kTunnelTtl;
-    outer.src = Be32(source.v4().value);
+    outer.src = Be32(source.ipv4->value);
     outer.dst = Be32(address.v4().value);
     outer.checksum = Checksum(&outer, sizeof(outer));  // encap adds what differs between packets
     std::memcpy(entry.outer.data(), &outer, sizeof(outer));
     entry.outer_length = sizeof(outer);
   } else {
+    assert(source.ipv6);
     Ipv6Header outer{};
     outer.version_class_flow = Be32(6u << 28);
     outer.hop_limit = kTunnelTtl;
-    std::memcpy(outer.src, source.data(), 16);
-    std::memcpy(outer.dst, address.data(), 16);
-    std::memcpy(entry.outer.data(), &outer, sizeof(outer));
+    std::memcpy(outer.src, source.ipv6->bytes.data(), 16);
+    std::memcpy(entry.outer.data(), &outer, entry.outer.size());
     entry.outer_length = sizeof(outer);
   }
+}
+
+}  // namespace
+
+BackendEntry MakeBackendEntry(ServiceId service, BackendState state, const ServiceConfig& config,
+                              const BackendConfig& backend) {
+  BackendEntry entry;
+  entry.address = backend.address.bytes();
+  entry.service = service;
+  entry.state = state;
+  entry.v6 = backend.address.is_v6();
+  entry.forward = config.forward;
+  entry.mss = config.tcp_mss;
+  entry.tos = static_cast<uint8_t>(config.dscp << 2);
+  if (!IsTunnel(config.forward)) return entry;
+  FillOuter(config.source, backend.address, entry);
+  entry.overhead = static_cast<uint8_t>(entry.outer_length + ShimLength(config));
+  entry.may_cut = config.fragment && !entry.v6;
+  entry.df = entry.may_cut ? DfPolicy::kClear : backend.df;
+  entry.mtu = backend.mtu;
+  entry.gue_variant = config.gue.variant;
+  entry.gue_port = config.gue.port;
   return entry;
 }
 

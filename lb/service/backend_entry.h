@@ -23,21 +23,28 @@ inline constexpr uint8_t kTunnelTtl = 64;
 // One cache line: all that encap reads of a backend. An address that two services use has an entry,
 // an id, a state and counters in each, as it may be healthy in one and drained in the other.
 struct alignas(64) BackendEntry {
-  // The outer IP header, with every field that is the same for all packets (addresses, TTL).
-  std::array<uint8_t, 40> outer{};
+  // The outer IP header with every field that is the same for all packets (addresses, TTL): the
+  // 20 bytes of IPv4, or what IPv6 has before its destination, which is `address`.
+  std::array<uint8_t, 24> outer{};
   std::array<uint8_t, 16> address{};  // network order, as in IpAddress
   ServiceId service = kNoService;
   BackendState state = BackendState::kAbsent;
-  bool v6 = false;           // the address's family, and so the outer header's
-  uint8_t outer_length = 0;  // 20 or 40; 0 where nothing is put in front (L2-DSR)
+  bool v6 = false;  // the address's family, and so the outer header's
+  ForwardMode forward = ForwardMode::kL2dsr;
+  uint8_t outer_length = 0;  // of the outer IP header, 20 or 40; 0 where nothing is put in front
+  uint8_t overhead = 0;      // bytes in front of the inner packet, the outer IP header included
+  DfPolicy df = DfPolicy::kCopy;  // kClear where the outer packet may be cut
+  bool may_cut = false;           // here, when it is too long
+  uint8_t gue_variant = 0;
+  uint16_t gue_port = 0;
+  uint16_t mtu = 0;  // of the way there; 0: the port's
+  uint16_t mss = 0;  // limit to a SYN's; 0: none
+  uint8_t tos = 0;   // of kL3dsr: the DSCP's six bits, in place
 };
 static_assert(sizeof(BackendEntry) == 64);
 
-// An entry for an L2-DSR backend.
-BackendEntry MakeDirectBackend(ServiceId service, BackendState state, const IpAddress& address);
-
-// An entry for an IPIP backend. `source` has the backend's family.
-BackendEntry MakeTunnelBackend(ServiceId service, BackendState state, const IpAddress& address,
-                               const IpAddress& source);
+// REQUIRES: a tunnel's service has a source of the backend's family.
+BackendEntry MakeBackendEntry(ServiceId service, BackendState state, const ServiceConfig& config,
+                              const BackendConfig& backend);
 
 }  // namespace flyover::lb

@@ -13,16 +13,23 @@
 #include "lb/config/lb_config.h"
 #include "lb/conntrack/connection_timeouts.h"
 #include "lb/maglev/maglev_table.h"
+#include "lb/service/affinity.h"
 #include "lb/service/backend_entry.h"
 #include "lb/service/lb_counters.h"
 #include "lb/service/vip_index.h"
 
 namespace flyover::lb {
 
-// A Maglev table and whom its indices mean.
+// A Maglev table, whom its indices mean, and what chooses a slot of it.
 struct PoolTable {
   std::shared_ptr<const MaglevTable> maglev;
   std::vector<BackendId> pool;
+  AffinityRule rule;
+
+  // Whether both send every flow to the same address. REQUIRES: both have a Maglev table.
+  bool ChoosesLike(const PoolTable& other) const {
+    return maglev->digest() == other.maglev->digest() && rule == other.rule;
+  }
 };
 
 struct ServiceEntry {
@@ -33,11 +40,12 @@ struct ServiceEntry {
   // Never null for a service that the VIP index names. Services with equal pools share one.
   std::shared_ptr<const MaglevTable> maglev;
   std::vector<BackendId> pool;  // by the Maglev table's index
+  AffinityRule rule;
   // Tables in force until a change not long ago, the oldest first; none in a steady service. No two
   // choose alike, none is empty.
   std::vector<PoolTable> previous;
   // A bit for each slot of `maglev` of which the tables, kept and present, do not all say the same;
-  // empty where they cannot be compared, being of different sizes.
+  // empty where they cannot be compared, being of different sizes or affinities.
   std::vector<uint64_t> unsettled;
 
   // Whether the tables disagree about a flow. REQUIRES: there are previous ones.
@@ -50,11 +58,12 @@ struct ServiceEntry {
 
 struct ServiceTable {
   VipIndex vips;
-  std::vector<ServiceEntry> services;  // by ServiceId; ids that are free have no Maglev table
-  std::vector<BackendEntry> backends;  // by BackendId
-  std::vector<uint16_t> timeouts;      // by BackendId, as ConnectionTimeouts wants them
-  uint16_t longest_timeout = 0;        // for entries whose backend is gone
-  uint64_t generation = 0;             // counts publications
+  std::vector<ServiceEntry> services;     // by ServiceId; ids that are free have no Maglev table
+  std::vector<BackendEntry> backends;     // by BackendId
+  std::vector<uint16_t> timeouts;         // by BackendId, as ConnectionTimeouts wants them
+  uint16_t longest_timeout = 0;           // for entries whose backend is gone
+  std::vector<IpAddress> tunnel_sources;  // sorted, each once
+  uint64_t generation = 0;                // counts publications
 
   // An id of a connection entry may be younger than this snapshot: it is absent here then.
   const BackendEntry& Backend(BackendId id) const {

@@ -1,5 +1,7 @@
 #include "router/datapath/forward.h"
 
+#include <algorithm>
+
 #include "common/net/checksum.h"
 #include "common/net/headers.h"
 #include "router/datapath/icmp_error.h"
@@ -129,12 +131,20 @@ bool CrossesLinks(const PacketMeta& meta, NexthopAction action) {
          (action == NexthopAction::kForward || action == NexthopAction::kGlean);
 }
 
-// RFC 1812 4.2.2.7: a router fragments what may be fragmented, and a tunnel's outer packet whose
-// inner one may be (RFC 2003 3.1). Not what the balancer sends on.
+// The largest packet that gets to where it goes: by the link, or by what the balancer knows of the
+// way to a backend.
+uint16_t MtuOf(const PacketMeta& meta, const Adjacency& adjacency) {
+  if (meta.overhead == 0 || meta.path_mtu == 0) return adjacency.mtu;
+  return std::min(adjacency.mtu, meta.path_mtu);
+}
+
+// RFC 1812 4.2.2.7: a router fragments what may be fragmented. What the balancer sends on, only
+// where its service says so; a tunnel's outer packet, where the inner one may be (RFC 2003 3.1).
 bool MayFragment(const RouterLcore& router, const PacketMeta& meta, const Ipv4Header& ip,
                  const Adjacency& adjacency) {
   if ((meta.flags & kIpv6) != 0) return false;
-  if ((meta.flags & (kOriginated | kTunnelled)) == kOriginated) return false;
+  if ((meta.flags & kMayCut) != 0) return true;
+  if ((meta.flags & kOriginated) != 0) return false;
   if ((ip.fragment.host() & kIpv4DontFragment) != 0) return false;
   return ((*router.ports->Load())[adjacency.port].features & kNoFragments) == 0;
 }
@@ -235,10 +245,11 @@ void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexLis
       ctx.Drop(m, DropReason::kTtlExpired);
       continue;
     }
-    const bool cut = __builtin_expect(meta.l3_length > adjacency.mtu, 0) &&
-                     MayFragment(router, meta, *ip4, adjacency);
-    if (__builtin_expect(meta.l3_length > adjacency.mtu && !cut, 0)) {
-      uint16_t mtu = static_cast<uint16_t>(adjacency.mtu - meta.overhead);
+    const uint16_t way = MtuOf(meta, adjacency);
+    const bool cut =
+        __builtin_expect(meta.l3_length > way, 0) && MayFragment(router, meta, *ip4, adjacency);
+    if (__builtin_expect(meta.l3_length > way && !cut, 0)) {
+      uint16_t mtu = static_cast<uint16_t>(way - meta.overhead);
       if (ipv6 && meta.overhead == 0) mtu = std::max(mtu, kIpv6MinimumMtu);
       SendIcmpError(ctx, router, burst, i, IcmpErrorKind::kTooBig, mtu, answers);
       ctx.Drop(m, DropReason::kMtuExceeded);

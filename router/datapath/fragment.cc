@@ -59,7 +59,8 @@ void DropAll(StageContext& ctx, rte_mbuf* m, Burst& out, DropReason reason) {
 
 void Fragment(StageContext& ctx, RouterLcore& router, rte_mbuf* m, const PacketMeta& meta,
               Burst& out) {
-  const uint16_t mtu = router.tables->adjacencies.Get(AdjacencyId(meta.adjacency)).mtu;
+  uint16_t mtu = router.tables->adjacencies.Get(AdjacencyId(meta.adjacency)).mtu;
+  if (meta.overhead != 0 && meta.path_mtu != 0) mtu = std::min(mtu, meta.path_mtu);
   auto& ip = *HeaderAt<Ipv4Header>(m, meta.l3_offset);
   const unsigned header = ip.header_length();
   const unsigned payload = meta.l3_length - header;
@@ -87,6 +88,7 @@ void Fragment(StageContext& ctx, RouterLcore& router, rte_mbuf* m, const PacketM
     about.l3_offset = kEthernet;
     about.l4_offset = static_cast<uint16_t>(headers);
     about.l3_length = static_cast<uint16_t>(later.length + length);
+    about.overhead = 0;  // of a balancer's packet: the inner header is in the first piece
     about.flags |= kLaterFragment;
     out.pkt[out.size++] = piece;
   }

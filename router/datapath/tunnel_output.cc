@@ -143,10 +143,12 @@ void TunnelOutput(StageContext& ctx, RouterLcore& router, Burst& burst, const In
         static_cast<uint16_t>(kEthernet + (tunnel.v6() ? sizeof(Ipv6Header) : sizeof(Ipv4Header)));
     meta.l3_length = static_cast<uint16_t>(length);
     meta.overhead = static_cast<uint16_t>(meta.overhead + tunnel.overhead());
+    meta.path_mtu = 0;
     meta.flags &= static_cast<uint16_t>(~(kL4Valid | kIpOptions | kRouterAlert | kIpv6 | kVip |
                                           kFragment | kLaterFragment | kTtlDone | kOnLinkOnly |
-                                          kLinkLocalSource | kRoutingHeader0));
+                                          kLinkLocalSource | kMayCut | kRoutingHeader0));
     meta.flags |= kOriginated | kTunnelled;
+    if (!inner.dont_fragment && !tunnel.v6()) meta.flags |= kMayCut;
     if (tunnel.v6()) meta.flags |= kIpv6;
     meta.lookup = tunnel.key.remote.bytes();
     meta.lookup_v6 = tunnel.v6();

@@ -8,7 +8,7 @@ expects exactly one counter to grow by one, and, for the good ones, the inner pa
 import json
 import socket
 
-from scapy.all import IP, UDP, IPOption_NOP, Ether, IPv6, IPv6ExtHdrFragment, Raw, conf
+from scapy.all import GRE, IP, TCP, UDP, IPOption_NOP, Ether, IPv6, IPv6ExtHdrFragment, Raw, conf
 
 from lab import netns, paths, runner, wait
 from lab.node import Node
@@ -17,6 +17,9 @@ ME4, ME6 = "10.2.0.1", "2001:db8:2::1"
 BACKEND4, BACKEND6 = "10.2.0.11", "2001:db8:2::11"
 VIP4, VIP6 = "192.0.2.2", "2001:db8:100::2"
 PORT = 5353
+GUE_PORT = 6080
+# DSCP -> VIP, of L3DSR.
+DSCP4, DSCP6 = 9, 33
 
 
 def outer4(payload, **fields):
@@ -25,6 +28,36 @@ def outer4(payload, **fields):
 
 def outer6(payload, **fields):
     return IPv6(src=ME6, dst=BACKEND6, nh=41 if isinstance(payload, IPv6) else 4, **fields) / payload
+
+
+def carried(payload, outer6=False, **fields):
+    """An outer IP header around `payload`, which names its own protocol."""
+    return (IPv6(src=ME6, dst=BACKEND6, **fields) if outer6 else IP(src=ME4, dst=BACKEND4, **fields)) / payload
+
+
+def gre(inner, outer6=False, tc=0, **fields):
+    how = {"tc": tc} if outer6 else {"tos": tc}
+    proto = 0x86DD if isinstance(inner, IPv6) else 0x0800
+    return carried(GRE(**{"proto": proto, **fields}) / inner, outer6, **how)
+
+
+def gue(inner, outer6=False, variant=0, tc=0, header=None, **udp):
+    """Without a UDP checksum, as the balancer sends it; over IPv6 too (RFC 6935)."""
+    how = {"tc": tc} if outer6 else {"tos": tc}
+    if header is None:
+        header = bytes([0, 41 if isinstance(inner, IPv6) else 4, 0, 0]) if variant == 0 else b""
+    return carried(UDP(**{"sport": 50000, "dport": GUE_PORT, "chksum": 0, **udp}) / Raw(header + bytes(inner)), outer6,
+                   **how)
+
+
+def l3dsr4(text=b"l3dsr4", l4=None, **fields):
+    l4 = l4 or UDP(sport=1000, dport=PORT)
+    return IP(**{"src": "10.1.0.2", "dst": BACKEND4, "tos": DSCP4 << 2, **fields}) / l4 / Raw(text)
+
+
+def l3dsr6(text=b"l3dsr6", l4=None, **fields):
+    l4 = l4 or UDP(sport=1000, dport=PORT)
+    return IPv6(**{"src": "2001:db8:1::2", "dst": BACKEND6, "tc": DSCP6 << 2, **fields}) / l4 / Raw(text)
 
 
 def inner4(text=b"four", **fields):
@@ -62,6 +95,58 @@ ROWS = [
     ("6in6", outer6(inner6()), "decap_6in6", b"six"),
     ("4in4 of 1,480 bytes", outer4(inner4(b"x" * 1452)), "decap_4in4", b"x" * 1452),
     ("6in6 of 1,460 bytes", outer6(inner6(b"y" * 1412)), "decap_6in6", b"y" * 1412),
+    ("GRE 4in4", gre(inner4(b"gre44")), "gre_4in4", b"gre44"),
+    ("GRE 6in4", gre(inner6(b"gre64")), "gre_6in4", b"gre64"),
+    ("GRE 4in6", gre(inner4(b"gre46"), True), "gre_4in6", b"gre46"),
+    ("GRE 6in6", gre(inner6(b"gre66"), True), "gre_6in6", b"gre66"),
+    ("GUE 4in4", gue(inner4(b"gue44")), "gue_4in4", b"gue44"),
+    ("GUE 6in4", gue(inner6(b"gue64")), "gue_6in4", b"gue64"),
+    ("GUE 4in6", gue(inner4(b"gue46"), True), "gue_4in6", b"gue46"),
+    ("GUE 6in6", gue(inner6(b"gue66"), True), "gue_6in6", b"gue66"),
+    ("GUE variant 1, 4in4", gue(inner4(b"guv44"), variant=1), "gue1_4in4", b"guv44"),
+    ("GUE variant 1, 6in4", gue(inner6(b"guv64"), variant=1), "gue1_6in4", b"guv64"),
+    ("GUE variant 1, 4in6", gue(inner4(b"guv46"), True, 1), "gue1_4in6", b"guv46"),
+    ("GUE variant 1, 6in6", gue(inner6(b"guv66"), True, 1), "gue1_6in6", b"guv66"),
+    ("GRE: congestion mark handed in", gre(inner4(b"ceg4", tos=2), tc=3), "gre_4in4", b"ceg4"),
+    ("GUE: congestion mark handed in, IPv6", gue(inner6(b"ceu6", tc=2), True, tc=3), "gue_6in6", b"ceu6"),
+    ("GRE: congestion mark, inner knows no ECN", gre(inner4(), tc=3), "drop_ecn", None),
+    ("GRE with a key", gre(inner4(), key_present=1, key=7), "pass", None),
+    ("GRE with a checksum", gre(inner4(), chksum_present=1), "pass", None),
+    ("GRE with a sequence number", gre(inner4(), seqnum_present=1), "pass", None),
+    ("GRE of Ethernet", gre(inner4(), proto=0x6558), "pass", None),
+    ("GRE of version 1", gre(inner4(), version=1), "pass", None),
+    ("GRE cut in its header", honest(gre(inner4()), 22), "drop_outer", None),
+    ("GRE with nothing in it", honest(gre(inner4()), 24), "drop_inner", None),
+    ("GRE to another address", IP(src=ME4, dst="10.2.0.99") / GRE() / inner4(), "pass", None),
+    ("GRE for no VIP", gre(inner4(dst="192.0.2.99")), "pass_not_vip", None),
+    ("GRE: inner is not what was announced", gre(inner4(b"v" * 40), proto=0x86DD), "drop_inner", None),
+    ("GRE: first fragment", carried(GRE() / inner4(), flags="MF"), "pass_fragment", None),
+    ("GUE on another port", gue(inner4(), dport=6081), "pass", None),
+    ("GUE control message", gue(inner4(), header=b"\x20\x04\0\0"), "pass", None),
+    ("GUE with an extension", gue(inner4(), header=b"\x01\x04\0\0\0\0\0\0"), "pass", None),
+    ("GUE with a flag", gue(inner4(), header=b"\0\x04\x80\0"), "pass", None),
+    ("GUE of another protocol", gue(inner4(), header=b"\0\x11\0\0"), "pass", None),
+    ("GUE of an unknown variant", gue(inner4(), header=b"\x80\x04\0\0"), "pass", None),
+    ("GUE with nothing in it", carried(UDP(dport=GUE_PORT, chksum=0)), "drop_outer", None),
+    ("GUE length beyond the outer's", gue(inner4(), len=500), "drop_outer", None),
+    ("GUE length below its headers", gue(inner4(), len=11), "drop_outer", None),
+    ("GUE length shorter than the inner packet", gue(inner4(b"w" * 40), len=40), "drop_inner", None),
+    ("GUE for no VIP", gue(inner6(dst="2001:db8:100::99"), True), "pass_not_vip", None),
+    ("GUE: fragment", carried(UDP(dport=GUE_PORT, chksum=0) / Raw(b"\0\x04\0\0" + bytes(inner4())), flags="MF"),
+     "pass", None),
+    ("GUE: outer checksum wrong", carried(UDP(dport=GUE_PORT, chksum=0) / Raw(b"\0\x04\0\0" + bytes(inner4())),
+                                          chksum=0x1234), "drop_outer", None),
+    ("L3DSR, IPv4", l3dsr4(), "l3dsr_4", b"l3dsr4"),
+    ("L3DSR, IPv6", l3dsr6(), "l3dsr_6", b"l3dsr6"),
+    ("L3DSR keeps ECN, IPv4", l3dsr4(b"l3ce4", tos=DSCP4 << 2 | 3), "l3dsr_4", b"l3ce4"),
+    ("L3DSR keeps ECN, IPv6", l3dsr6(b"l3ce6", tc=DSCP6 << 2 | 3), "l3dsr_6", b"l3ce6"),
+    ("L3DSR without UDP checksum", l3dsr4(b"nosum", UDP(sport=1000, dport=PORT, chksum=0)), "l3dsr_4", b"nosum"),
+    ("L3DSR with options", l3dsr4(b"options", options=IPOption_NOP()), "l3dsr_4", b"options"),
+    ("L3DSR of TCP", l3dsr4(b"", TCP(sport=1000, dport=PORT)), "l3dsr_4", None),
+    ("L3DSR of TCP, cut", honest(l3dsr4(b"", TCP(sport=1000, dport=PORT)), 30), "drop_inner", None),
+    ("L3DSR, fragment", l3dsr4(flags="MF"), "pass_fragment", None),
+    ("another DSCP", l3dsr4(b"other", tos=DSCP6 << 2), "pass", b"other"),
+    ("the DSCP to another address", l3dsr4(b"", dst="10.2.0.99"), "pass", None),
     ("congestion mark handed in, IPv4", outer4(inner4(b"ce4", tos=2), tos=3), "decap_4in4", b"ce4"),
     ("congestion mark handed in, IPv6", outer6(inner6(b"ce6", tc=1), tc=3), "decap_6in6", b"ce6"),
     ("ECT(1) wins over ECT(0)", outer4(inner4(b"ect1", tos=2), tos=1), "decap_4in4", b"ect1"),
@@ -98,7 +183,7 @@ ROWS = [
 ]
 
 # What arrives with an ECN field other than 0, by text.
-ECN = {b"ce4": 3, b"ce6": 3, b"ect1": 1}
+ECN = {b"ce4": 3, b"ce6": 3, b"ect1": 1, b"ceg4": 3, b"ceu6": 3, b"l3ce4": 3, b"l3ce6": 3}
 
 
 class Backend:
@@ -125,7 +210,8 @@ class Backend:
         self.socket = _raw_socket(self.sender.name)
 
     def attach(self, mode):
-        return self.node.run([self.program, "attach", "eth0", "--mode", mode])
+        return self.node.run([self.program, "attach", "eth0", "--mode", mode, "--dscp", f"{DSCP4}={VIP4}", "--dscp",
+                              f"{DSCP6}={VIP6}"])
 
     def counters(self):
         return json.loads(self.node.run([self.program, "status", "eth0", "--json"]).stdout)["counters"]
@@ -196,7 +282,10 @@ def check_command(backend, says):
     says.equal(run([program, "status", "none0"], check=False).returncode, 1, "an unknown interface: exit 1")
     says.equal(run([program, "status", "lo"], check=False).returncode, 1, "nothing attached: exit 1")
     says.equal(run([program, "attach", "eth0", "--vip", "nonsense"], check=False).returncode, 2, "a bad address: exit 2")
-    for nonsense in ([], ["fly"], ["attach"], ["attach", "eth0", "--mode", "fast"], ["status", "eth0", "more"]):
+    for nonsense in ([], ["fly"], ["attach"], ["attach", "eth0", "--mode", "fast"],
+                     ["attach", "eth0", "--dscp", "64=192.0.2.2"], ["attach", "eth0", "--dscp", "9"],
+                     ["attach", "eth0", "--dscp", "9=192.0.2.2", "--dscp", "9=192.0.2.3"],
+                     ["attach", "eth0", "--gue-port", "65536"], ["status", "eth0", "more"]):
         says.equal(run([program, *nonsense], check=False).returncode, 2, f"`flyover-decap {' '.join(nonsense)}`: exit 2")
     given = "198.51.100.7"
     run([program, "attach", "eth0", "--address", given, "--vip", VIP4])
@@ -214,6 +303,8 @@ def body(lab, says):
     shown = json.loads(backend.node.run([backend.program, "status", "eth0", "--json"]).stdout)
     says.equal((set(shown["addresses"]), set(shown["vips"])), ({BACKEND4, BACKEND6}, {VIP4, VIP6}),
                "addresses are read from the interface, VIPs from lo")
+    says.equal((shown["dscps"], shown["gue_port"]), ([f"{DSCP4}={VIP4}", f"{DSCP6}={VIP6}"], GUE_PORT),
+               "the VIP of each DSCP and the port of GUE are shown")
     check_rows(backend, says, "native")
     backend.attach("generic")
     check_rows(backend, says, "generic")

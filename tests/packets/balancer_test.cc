@@ -112,6 +112,29 @@ TEST_F(BalancerTest, PortsOfOneVipHavePoolsOfTheirOwn) {
   EXPECT_EQ(std::set<unsigned>(web.begin(), web.end()), (std::set<unsigned>{11, 12, 13, 14}));
 }
 
+TEST_F(BalancerTest, ASourceStaysWithOneBackend) {
+  lb::LbConfig config = BalancerConfig();
+  for (lb::ServiceConfig& service : config.services) service.affinity = lb::Affinity::kSource;
+  ASSERT_TRUE(lab_.services().Apply(config, lb::ServiceManager::Clock::now(), {}).ok());
+  std::set<unsigned> used;
+  for (unsigned host = 2; host < 60; ++host) {
+    for (const bool v6 : {false, true}) {
+      std::set<unsigned> seen;
+      for (uint16_t sport = 1000; sport < 1004; ++sport) {
+        const Bytes frame =
+            v6 ? From(kP0) / Ip6{.src = "2001:db8:1::" + std::to_string(host), .dst = kVip66} /
+                     Tcp{.sport = sport}
+               : From(kP0) / Ip4{.src = "10.1.0." + std::to_string(host), .dst = kVip44} /
+                     Tcp{.sport = sport};
+        seen.insert(BackendOf(frame));
+      }
+      EXPECT_EQ(seen.size(), 1u) << host;
+      used.insert(seen.begin(), seen.end());
+    }
+  }
+  EXPECT_EQ(used, (std::set<unsigned>{11, 12, 13, 14}));
+}
+
 TEST_F(BalancerTest, OnlyASynOpensAConnection) {
   const lb::ServiceId id = lab_.services().Services()[0].id;
   const auto made = [&] { return lab_.lcore(0).lb().counters.service(id).Load().new_connections; };

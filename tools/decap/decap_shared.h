@@ -10,13 +10,31 @@ struct DecapAddress {
 };
 
 #define DECAP_MAX_ADDRESSES 4096
+/* Places of the array `dscps`: the VIP for each DSCP, of IPv4 in the first half. All zero: none. */
+#define DECAP_DSCPS 64
+#define DECAP_DSCP_PLACES (2 * DECAP_DSCPS)
 
-/* X(enumerator, label, help): every packet the program sees adds one to exactly one of these. */
+/* X(enumerator, label, help): every packet the program sees adds one to exactly one of these. The
+ * first sixteen are four kinds of tunnel, each in the order 4in4, 6in4, 4in6, 6in6. */
 #define DECAP_COUNTERS(X)                                                                 \
   X(kDecap4in4, "decap_4in4", "outer IPv4 header taken off an IPv4 packet")               \
   X(kDecap6in4, "decap_6in4", "outer IPv4 header taken off an IPv6 packet")               \
   X(kDecap4in6, "decap_4in6", "outer IPv6 header taken off an IPv4 packet")               \
   X(kDecap6in6, "decap_6in6", "outer IPv6 header taken off an IPv6 packet")               \
+  X(kGre4in4, "gre_4in4", "GRE over IPv4 taken off an IPv4 packet")                       \
+  X(kGre6in4, "gre_6in4", "GRE over IPv4 taken off an IPv6 packet")                       \
+  X(kGre4in6, "gre_4in6", "GRE over IPv6 taken off an IPv4 packet")                       \
+  X(kGre6in6, "gre_6in6", "GRE over IPv6 taken off an IPv6 packet")                       \
+  X(kGue4in4, "gue_4in4", "GUE (variant 0) over IPv4 taken off an IPv4 packet")           \
+  X(kGue6in4, "gue_6in4", "GUE (variant 0) over IPv4 taken off an IPv6 packet")           \
+  X(kGue4in6, "gue_4in6", "GUE (variant 0) over IPv6 taken off an IPv4 packet")           \
+  X(kGue6in6, "gue_6in6", "GUE (variant 0) over IPv6 taken off an IPv6 packet")           \
+  X(kGueV1_4in4, "gue1_4in4", "GUE (variant 1) over IPv4 taken off an IPv4 packet")       \
+  X(kGueV1_6in4, "gue1_6in4", "GUE (variant 1) over IPv4 taken off an IPv6 packet")       \
+  X(kGueV1_4in6, "gue1_4in6", "GUE (variant 1) over IPv6 taken off an IPv4 packet")       \
+  X(kGueV1_6in6, "gue1_6in6", "GUE (variant 1) over IPv6 taken off an IPv6 packet")       \
+  X(kL3dsr4, "l3dsr_4", "IPv4 packet given back the VIP of its DSCP")                     \
+  X(kL3dsr6, "l3dsr_6", "IPv6 packet given back the VIP of its DSCP")                     \
   X(kPass, "pass", "no tunnel packet to one of the addresses: left to the kernel")        \
   X(kPassFragment, "pass_fragment", "fragment of a tunnel packet: left to the kernel")    \
   X(kPassNotVip, "pass_not_vip", "tunnelled packet to no VIP: left to the kernel")        \

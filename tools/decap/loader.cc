@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -130,6 +131,40 @@ Status ReadCounters(int fd, Report& report) {
   return Status::Ok();
 }
 
+uint32_t DscpPlace(uint8_t dscp, const DecapAddress& vip) {
+  return (IsIpv4(vip) ? 0u : DECAP_DSCPS) + dscp;
+}
+
+Status FillSettings(const bpf_object* object, const AttachRequest& request) {
+  const uint32_t zero = 0;
+  const uint32_t port = request.gue_port;
+  const int ports = bpf_object__find_map_fd_by_name(object, "gue_port");
+  if (const int result = bpf_map_update_elem(ports, &zero, &port, BPF_ANY); result != 0) {
+    return BpfStatus("set the port of GUE", result);
+  }
+  const int fd = bpf_object__find_map_fd_by_name(object, "dscps");
+  for (const auto& [dscp, vip] : request.dscps) {
+    const uint32_t place = DscpPlace(dscp, vip);
+    if (const int result = bpf_map_update_elem(fd, &place, &vip, BPF_ANY); result != 0) {
+      return BpfStatus("set the VIP of a DSCP", result);
+    }
+  }
+  return Status::Ok();
+}
+
+Status ReadDscps(int fd, Report& report) {
+  for (uint32_t place = 0; place < DECAP_DSCP_PLACES; ++place) {
+    DecapAddress vip{};
+    if (const int result = bpf_map_lookup_elem(fd, &place, &vip); result != 0) {
+      return BpfStatus("read the VIP of a DSCP", result);
+    }
+    const bool given = std::any_of(std::begin(vip.bytes), std::end(vip.bytes),
+                                   [](uint8_t byte) { return byte != 0; });
+    if (given) report.dscps.emplace_back(static_cast<uint8_t>(place % DECAP_DSCPS), vip);
+  }
+  return Status::Ok();
+}
+
 Status NotAttached(const std::string& interface, const Attached& attached) {
   if (attached.id == 0) {
     return {StatusCode::kNotFound, "flyover-decap is not attached to '" + interface + "'"};
@@ -150,6 +185,11 @@ std::string AttachAdvice(const AttachRequest& request, int error) {
 
 }  // namespace
 
+bool IsIpv4(const DecapAddress& address) {
+  constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return std::memcmp(address.bytes, kMapped.data(), kMapped.size()) == 0;
+}
+
 Status Attach(const AttachRequest& request) {
   Result<int> index = Index(request.interface);
   if (!index.ok()) return index.status();
@@ -166,6 +206,7 @@ Status Attach(const AttachRequest& request) {
   }
   if (Status s = Fill(object.get(), "addresses", request.addresses); !s.ok()) return s;
   if (Status s = Fill(object.get(), "vips", request.vips); !s.ok()) return s;
+  if (Status s = FillSettings(object.get(), request); !s.ok()) return s;
 
   const int program = bpf_program__fd(bpf_object__find_program_by_name(object.get(), kProgramName));
   // A change of mode cannot be a replacement: the kernel allows only one mode at a time.
@@ -216,6 +257,15 @@ Result<Report> Read(const std::string& interface) {
     const std::string_view name(info.name, strnlen(info.name, sizeof(info.name)));
     if (name == "counters") {
       if (Status s = ReadCounters(map.get(), report); !s.ok()) return s;
+    } else if (name == "dscps") {
+      if (Status s = ReadDscps(map.get(), report); !s.ok()) return s;
+    } else if (name == "gue_port") {
+      const uint32_t zero = 0;
+      uint32_t port = 0;
+      if (const int result = bpf_map_lookup_elem(map.get(), &zero, &port); result != 0) {
+        return BpfStatus("read the port of GUE", result);
+      }
+      report.gue_port = static_cast<uint16_t>(port);
     } else if (name == "addresses" || name == "vips") {
       Result<std::vector<DecapAddress>> keys = Keys(map.get());
       if (!keys.ok()) return keys.status();

@@ -13,9 +13,11 @@ namespace flyover::decap {
 namespace {
 
 constexpr char kAbout[] =
-    "Takes the outer header off IP-in-IP packets (4in4, 6in4, 4in6, 6in6) with an eBPF program on "
-    "a\n"
-    "backend's interface, so that the backend needs no tunnel device.\n"
+    "Takes off what a balancer put in front of packets (IPIP, GRE, GUE, in any pair of families) "
+    "with an\n"
+    "eBPF program on a backend's interface, so that the backend needs no tunnel device, and gives "
+    "L3DSR\n"
+    "packets their VIP back.\n"
     "\n"
     "A packet is opened when it is sent to an address of the interface and carries a packet to a "
     "VIP.\n"
@@ -35,6 +37,8 @@ struct Options {
   std::string mode = "native";
   std::vector<std::string> addresses;
   std::vector<std::string> vips;
+  std::vector<std::string> dscps;
+  uint16_t gue_port = 6080;
   bool json = false;
 };
 
@@ -69,6 +73,40 @@ Result<std::vector<DecapAddress>> Collect(const std::vector<std::string>& given,
   return addresses;
 }
 
+// "5=203.0.113.10"
+Result<std::vector<std::pair<uint8_t, DecapAddress>>> ParseDscps(
+    const std::vector<std::string>& given) {
+  std::vector<std::pair<uint8_t, DecapAddress>> dscps;
+  for (const std::string& text : given) {
+    const size_t equals = text.find('=');
+    const std::string number = text.substr(0, equals);
+    const bool digits = !number.empty() && number.size() <= 2 &&
+                        number.find_first_not_of("0123456789") == std::string::npos;
+    const int dscp = digits ? std::stoi(number) : 0;
+    if (equals == std::string::npos || dscp < 1 || dscp >= DECAP_DSCPS) {
+      return Status(StatusCode::kInvalidArgument,
+                    fmt::format("--dscp '{}'; accepted: DSCP=VIP with a DSCP from 1 to 63", text));
+    }
+    Result<DecapAddress> vip = ParseAddress(text.substr(equals + 1));
+    if (!vip.ok()) return vip.status();
+    for (const auto& [other, its_vip] : dscps) {
+      if (other != dscp || IsIpv4(its_vip) != IsIpv4(*vip)) continue;
+      return Status(StatusCode::kInvalidArgument,
+                    fmt::format("--dscp '{}': that DSCP has a VIP of this family already", text));
+    }
+    dscps.emplace_back(static_cast<uint8_t>(dscp), *vip);
+  }
+  return dscps;
+}
+
+std::vector<std::string> Texts(const std::vector<std::pair<uint8_t, DecapAddress>>& dscps) {
+  std::vector<std::string> texts;
+  for (const auto& [dscp, vip] : dscps) {
+    texts.push_back(fmt::format("{}={}", dscp, FormatAddress(vip)));
+  }
+  return texts;
+}
+
 std::vector<std::string> Sorted(const std::vector<DecapAddress>& addresses) {
   std::vector<std::string> texts;
   texts.reserve(addresses.size());
@@ -96,15 +134,18 @@ void PrintJson(const Options& options, const Report& report) {
 #undef X
   fmt::print(
       "{{\"interface\": \"{}\", \"mode\": \"{}\", \"addresses\": [{}], \"vips\": [{}], "
-      "\"counters\": {{{}}}}}\n",
+      "\"dscps\": [{}], \"gue_port\": {}, \"counters\": {{{}}}}}\n",
       options.interface, NameOf(report.mode), Join(Sorted(report.addresses), "\""),
-      Join(Sorted(report.vips), "\""), counters);
+      Join(Sorted(report.vips), "\""), Join(Texts(report.dscps), "\""), report.gue_port, counters);
 }
 
 void PrintTable(const Options& options, const Report& report) {
-  fmt::print("interface  {} ({} mode)\naddresses  {}\nvips       {}\n\n", options.interface,
+  fmt::print("interface  {} ({} mode)\naddresses  {}\nvips       {}\n", options.interface,
              NameOf(report.mode), Join(Sorted(report.addresses), ""),
              Join(Sorted(report.vips), ""));
+  if (report.gue_port != 0) fmt::print("gue port   {}\n", report.gue_port);
+  if (!report.dscps.empty()) fmt::print("dscps      {}\n", Join(Texts(report.dscps), ""));
+  fmt::print("\n");
   size_t i = 0;
 #define X(name, label, help) \
   fmt::print("{:<14} {:>14}  {}\n", label, report.counters[i], help), ++i;
@@ -123,6 +164,10 @@ int RunAttach(const Options& options) {
   if (!vips.ok()) return Fail(vips.status());
   request.addresses = *std::move(addresses);
   request.vips = *std::move(vips);
+  request.gue_port = options.gue_port;
+  auto dscps = ParseDscps(options.dscps);
+  if (!dscps.ok()) return Fail(dscps.status());
+  request.dscps = *std::move(dscps);
   if (Status s = Attach(request); !s.ok()) return Fail(s);
   fmt::print("attached to {} ({} mode): {} -> {}\n", options.interface, options.mode,
              Join(Sorted(request.addresses), ""), Join(Sorted(request.vips), ""));
@@ -154,6 +199,12 @@ int Main(int argc, char** argv) {
                      "Outer destinations that are opened (default: the interface's addresses)");
   attach->add_option("--vip", options.vips,
                      "Inner destinations that are accepted (default: the addresses on lo)");
+  attach->add_option("--gue-port", options.gue_port, "UDP port of GUE; 0 leaves it to the kernel")
+      ->capture_default_str();
+  attach
+      ->add_option("--dscp", options.dscps,
+                   "L3DSR, once for each VIP: DSCP=VIP, the service's `dscp` and its VIP")
+      ->type_name("DSCP=VIP");
   attach->add_option("--mode", options.mode, "native: in the driver; generic: any driver, slower")
       ->check(CLI::IsMember({"native", "generic"}))
       ->capture_default_str();

@@ -5,6 +5,7 @@
 #include <array>
 #include <string_view>
 
+#include "common/base/quantity.h"
 #include "common/net/ip_address.h"
 #include "tools/flyover/cli.h"
 #include "tools/version/version.h"
@@ -16,7 +17,8 @@ constexpr const char* kExitCodes = R"(Exit codes:
   0  done (check: the document is valid; show counters: the ledger is balanced)
   1  the daemon refused or failed (check: invalid; show counters: the ledger is off)
   2  wrong usage
-  3  no daemon answers on the socket)";
+  3  no daemon answers on the socket
+  4  plan: more would move than --max-moved, or the document's changes.max_moved, allows)";
 constexpr const char* kExamples = R"(
 
 Examples:
@@ -24,6 +26,7 @@ Examples:
   flyover show ports --watch 1
   flyover show route 192.0.2.1
   flyover check /etc/flyover/flyover.yaml && flyover reload /etc/flyover/flyover.yaml
+  flyover plan new.yaml --max-moved 2% && flyover commit new.yaml --confirm 60s
   flyover backend drain web web1
   flyover device bind 0000:3b:00.0)";
 
@@ -43,6 +46,14 @@ constexpr std::array<ShowCommand, 10> kPlainShows = {{
     {"drops", "Packets dropped, by reason, and packets given to the kernel"},
     {"routes", "Routes as forwarded"},
 }};
+
+std::string CheckPercent(const std::string& text) {
+  return ParsePercent(text) ? "" : "'" + text + "' is not a share such as 5% or 0.25%";
+}
+
+std::string CheckSeconds(const std::string& text) {
+  return ParseSeconds(text) ? "" : "'" + text + "' is not a time from 1s to 24h, such as 60s or 5m";
+}
 
 std::string CheckAddress(const std::string& text) {
   return IpAddress::Parse(text) ? "" : "'" + text + "' is not an IPv4 or IPv6 address";
@@ -96,6 +107,10 @@ class Parser {
     } catch (const CLI::ParseError& e) {
       return {.invocation = {}, .exit_code = kExitUsage, .text = Complaint(e.what())};
     }
+    if (!max_moved_.empty()) result_.max_moved = ParsePercent(max_moved_);
+    if (const auto confirm = ParseSeconds(confirm_)) {
+      result_.confirm_seconds = static_cast<uint32_t>(confirm->count());
+    }
     if (result_.socket.empty()) result_.socket = "/run/flyover/" + name_ + "/control.sock";
     if (check_->parsed()) {
       if (result_.allow_ssh_nic) result_.rest.emplace_back("--allow-ssh-nic");
@@ -136,6 +151,7 @@ class Parser {
     Add(show, "sync", "How far the daemon follows the kernel's routes", "show.sync")
         ->add_flag("--diff", result_.diff,
                    "Compare the kernel's routes with Flyover's, one by one");
+    AddLimit(Add(show, "journal", "Who changed what, when, and what it moved", "show.journal"));
     AddLimit(Add(show, "connections", "Flows that the balancer has given a backend",
                  "show.connections"));
   }
@@ -152,6 +168,38 @@ class Parser {
                            "daemon reads its own file again",
                            "reload");
     reload->add_option("FILE", result_.file, "YAML document, - for standard input")->type_name("");
+    AddForce(reload);
+
+    CLI::App* plan =
+        Add(&app_, "plan",
+            "What FILE would change: shares, slots and flows that move or break, VIPs", "plan");
+    plan->add_option("FILE", result_.file, "YAML document, - for standard input")
+        ->type_name("")
+        ->required();
+    plan->add_option("--max-moved", max_moved_,
+                     "Exit with 4 when a larger share of a service would move (default: the "
+                     "document's changes.max_moved)")
+        ->type_name("SHARE")
+        ->check(CheckPercent);
+
+    CLI::App* commit = Add(&app_, "commit",
+                           "Take a new document, and go back to the one before unless `flyover "
+                           "confirm` comes in time",
+                           "commit");
+    commit->add_option("FILE", result_.file, "YAML document, - for standard input")
+        ->type_name("")
+        ->required();
+    commit->add_option("--confirm", confirm_, "How long to wait for `flyover confirm`")
+        ->type_name("TIME")
+        ->required()
+        ->check(CheckSeconds);
+    AddForce(commit);
+    Add(&app_, "confirm", "Keep the document that was committed", "confirm");
+    Add(&app_, "rollback", "Go back from the document that was committed, now", "rollback");
+  }
+
+  void AddForce(CLI::App* app) {
+    app->add_flag("--force", result_.force, "Also when more moves than changes.max_moved allows");
   }
 
   void AddBackend() {
@@ -240,6 +288,8 @@ class Parser {
   CLI::App app_{"", "flyover"};
   CLI::App* check_ = nullptr;
   std::string name_ = "flyover";
+  std::string max_moved_;
+  std::string confirm_;
   Invocation result_;
 };
 

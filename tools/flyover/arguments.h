@@ -20,15 +20,18 @@ struct Invocation {
   std::string service;  // backend.*
   std::string backend;
   uint32_t weight = 0;
-  std::optional<uint64_t> limit;    // show.routes, show.connections
-  bool all = false;                 // show.drops
-  bool diff = false;                // show.sync
-  std::optional<std::string> file;  // reload, check
-  bool allow_ssh_nic = false;       // check
-  std::vector<std::string> rest;    // check, bench: for the other program
-  DeviceCommand device;             // device
-  double watch_seconds = 0;         // show: again every so often; 0: once
-  uint64_t count = 0;               // with watch: so many times; 0: for ever
+  std::optional<uint64_t> limit;      // show.routes, show.connections, show.journal
+  bool all = false;                   // show.drops
+  bool diff = false;                  // show.sync
+  std::optional<std::string> file;    // reload, commit, plan, check
+  bool force = false;                 // reload, commit
+  uint32_t confirm_seconds = 0;       // commit
+  std::optional<uint32_t> max_moved;  // plan: hundredths of a percent
+  bool allow_ssh_nic = false;         // check
+  std::vector<std::string> rest;      // check, bench: for the other program
+  DeviceCommand device;               // device
+  double watch_seconds = 0;           // show: again every so often; 0: once
+  uint64_t count = 0;                 // with watch: so many times; 0: for ever
 };
 
 struct ParsedArguments {

@@ -75,7 +75,7 @@ class Cli {
     const std::string& command = invocation_.command;
     json args = json::object();
     if (command == "show.route") args["address"] = invocation_.address;
-    if (command == "show.routes" || command == "show.connections") {
+    if (command == "show.routes" || command == "show.connections" || command == "show.journal") {
       args["limit"] = invocation_.limit.value_or(kDefaultLimit);
     }
     if (command == "show.sync") args["diff"] = invocation_.diff;
@@ -84,13 +84,21 @@ class Cli {
       args["backend"] = invocation_.backend;
     }
     if (command == "backend.weight") args["weight"] = invocation_.weight;
-    if (command == "reload" && invocation_.file) {
+    if (invocation_.force) args["force"] = true;
+    if (command == "commit") args["confirm_seconds"] = invocation_.confirm_seconds;
+    if (invocation_.max_moved) args["max_moved"] = *invocation_.max_moved;
+    if (TakesDocument() && invocation_.file) {
       Result<std::string> document = ReadDocument(*invocation_.file);
       if (!document.ok()) return document.status();
       args["document"] = std::move(*document);
       args["file"] = *invocation_.file;
     }
     return args;
+  }
+
+  bool TakesDocument() const {
+    const std::string& command = invocation_.command;
+    return command == "reload" || command == "commit" || command == "plan";
   }
 
   int Complain(const Status& status) {
@@ -106,7 +114,7 @@ class Cli {
 
   // The daemon's errors of a document are lines of their own, as compilers print them.
   int Refused(const Status& status) {
-    if (invocation_.command != "reload" || status.code() != StatusCode::kInvalidArgument) {
+    if (!TakesDocument() || status.code() != StatusCode::kInvalidArgument) {
       return Complain(status);
     }
     std::string_view rest = status.message();
@@ -152,12 +160,21 @@ class Cli {
       out_ << *text;
     }
     if (invocation_.command == "show.counters" && !Balanced(answer)) return kExitRefused;
+    if (invocation_.command == "plan" && !Within(answer)) return kExitOverBudget;
     return kExitOk;
   }
 
   static bool Balanced(const json& answer) {
     try {
       return LedgerBalanced(answer.get<CountersResult>());
+    } catch (const json::exception&) {
+      return false;
+    }
+  }
+
+  static bool Within(const json& answer) {
+    try {
+      return answer.get<PlanResult>().within;
     } catch (const json::exception&) {
       return false;
     }

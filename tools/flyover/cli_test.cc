@@ -117,6 +117,15 @@ TEST(CliUsage, NonsenseIsUsageAndTwo) {
       {"show", "ports", "--watch", "0"},
       {"show", "ports", "--count", "2"},
       {"reload", "a", "b"},
+      {"plan"},
+      {"plan", "f.yaml", "--max-moved", "2"},
+      {"plan", "f.yaml", "--max-moved", "101%"},
+      {"commit", "f.yaml"},
+      {"commit", "--confirm", "60s"},
+      {"commit", "f.yaml", "--confirm", "60"},
+      {"commit", "f.yaml", "--confirm", "0s"},
+      {"confirm", "surplus"},
+      {"show", "journal", "--limit", "-1"},
       {"backend"},
       {"backend", "drain", "web"},
       {"backend", "weight", "web", "web1"},
@@ -305,6 +314,82 @@ TEST_F(CliTest, DaemonThatDiesInTheMiddle) {
   // The handler's forgotten reply may still get out before the end.
   EXPECT_TRUE(outcome.code == kExitNoDaemon || outcome.code == kExitRefused);
   EXPECT_THAT(outcome.err, StartsWith("flyover: the daemon "));
+}
+
+TEST_F(CliTest, PlanExitsByTheBudget) {
+  StartDaemon();
+  PlanResult plan;
+  plan.changes = {"services.web.backends.web4: added"};
+  plan.services = {{"web", "kept", 65'537, 16'400, 16'380, 25.02, 7, 0, 0, {}}};
+  plan.services[0].backends = {{"web4", "10.2.0.14", "added", 0, 25, 0, 16'380, 0}};
+  plan.max_moved_percent = 25.03;
+  Answer("plan", plan);
+  const std::string file = WriteFile("d.yaml", "ports: {}\n");
+  const Outcome free = Ask({"plan", file});
+  EXPECT_EQ(free.code, kExitOk);
+  EXPECT_EQ(asked_["document"], "ports: {}\n");
+  EXPECT_FALSE(asked_.contains("max_moved"));
+  EXPECT_THAT(free.out, HasSubstr("web      kept    65,537  16,400  16,380      25.02 %"));
+  EXPECT_THAT(free.out, HasSubstr("the most that moves: 25.03 %\n"));
+
+  plan.limited = true;
+  plan.limit_percent = 2.5;
+  plan.within = false;
+  Answer("plan", plan);
+  const Outcome beyond = Ask({"plan", file, "--max-moved", "2.5%"});
+  EXPECT_EQ(beyond.code, kExitOverBudget);
+  EXPECT_EQ(asked_["max_moved"], 250);
+  EXPECT_THAT(beyond.out, HasSubstr("25.03 %, BEYOND the limit of 2.50 %\n"));
+  EXPECT_EQ(Ask({"--json", "plan", file}).code, kExitOverBudget);
+
+  Refuse("plan", {StatusCode::kInvalidArgument, "d.yaml:1:1: ports: a\nd.yaml:2:1: x: b"});
+  const Outcome faulty = Ask({"plan", file});
+  EXPECT_EQ(faulty.code, kExitRefused);
+  EXPECT_EQ(faulty.err, "d.yaml:1:1: ports: a\nd.yaml:2:1: x: b\n");
+}
+
+TEST_F(CliTest, CommitConfirmRollback) {
+  StartDaemon();
+  ReloadResult taken;
+  taken.generation = 3;
+  taken.changes = {"log: changed"};
+  taken.confirm_seconds = 90;
+  Answer("commit", taken);
+  const std::string file = WriteFile("d.yaml", "ports: {}\n");
+  const Outcome outcome = Ask({"commit", file, "--confirm", "90s", "--force"});
+  EXPECT_EQ(outcome.code, kExitOk);
+  EXPECT_EQ(asked_["confirm_seconds"], 90);
+  EXPECT_EQ(asked_["force"], true);
+  EXPECT_EQ(outcome.out,
+            "running generation 3\n  log: changed\ngoes back in 1m 30s unless `flyover confirm` "
+            "comes\n");
+  Answer("confirm", ConfirmResult{3, 0});
+  EXPECT_EQ(Ask({"confirm"}).out, "generation 3 is confirmed\n");
+  Answer("rollback", ConfirmResult{4, 3});
+  EXPECT_EQ(Ask({"rollback"}).out, "went back from generation 3; running generation 4\n");
+  Refuse("confirm", {StatusCode::kFailedPrecondition, "nothing waits to be confirmed"});
+  EXPECT_EQ(Ask({"confirm"}).code, kExitRefused);
+}
+
+TEST_F(CliTest, JournalShowsWhoAndWhat) {
+  StartDaemon();
+  JournalEntryResult entry;
+  entry.time = "2024-05-01T12:00:00Z";
+  entry.uid = 1000;
+  entry.command = "reload";
+  entry.outcome = "done";
+  entry.generation = 2;
+  entry.changes = {"services.web: \x1b[31mchanged"};
+  entry.changes_total = 1;
+  entry.moved = {{"web", 251, 25, 20}};
+  Answer("show.journal", JournalResult{{entry}, 9});
+  const Outcome outcome = Ask({"show", "journal", "--limit", "1"});
+  EXPECT_EQ(asked_["limit"], 1);
+  EXPECT_EQ(outcome.out,
+            "TIME                  USER  COMMAND  OUTCOME  GENERATION  CHANGES  MOVED       WHAT\n"
+            "2024-05-01T12:00:00Z  1000  reload   done              2        1  web 9.96 %  "
+            "services.web: ?[31mchanged\n"
+            "9 entries (the last 1 shown; --limit 0 shows all)\n");
 }
 
 // `check` and `bench` become another program: seen from a child process.

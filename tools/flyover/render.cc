@@ -18,7 +18,7 @@ struct Renderer {
   std::string_view command;
   std::string (*render)(const nlohmann::json&, const RenderOptions&);
 };
-constexpr std::array<Renderer, 17> kRenderers = {{
+constexpr std::array<Renderer, 22> kRenderers = {{
     {"show.ports", &RenderAs<PortsResult>},
     {"show.lcores", &RenderAs<LcoresResult>},
     {"show.counters", &RenderAs<CountersResult>},
@@ -32,7 +32,12 @@ constexpr std::array<Renderer, 17> kRenderers = {{
     {"show.connections", &RenderAs<ConnectionsResult>},
     {"show.config", &RenderAs<ConfigResult>},
     {"show.version", &RenderAs<VersionResult>},
+    {"show.journal", &RenderAs<JournalResult>},
+    {"plan", &RenderAs<PlanResult>},
     {"reload", &RenderAs<ReloadResult>},
+    {"commit", &RenderAs<ReloadResult>},
+    {"confirm", &RenderAs<ConfirmResult>},
+    {"rollback", &RenderAs<ConfirmResult>},
     {"backend.drain", &RenderAs<BackendChangeResult>},
     {"backend.enable", &RenderAs<BackendChangeResult>},
     {"backend.weight", &RenderAs<BackendChangeResult>},
@@ -57,8 +62,12 @@ std::optional<std::string> RenderAnswer(std::string_view command, const nlohmann
 
 std::string Render(const ConfigResult& result, const RenderOptions&) {
   std::string text = "# generation " + std::to_string(result.generation) + ", loaded " +
-                     Printable(result.loaded_at) + " from " + Printable(result.file) + "\n" +
-                     result.yaml;
+                     Printable(result.loaded_at) + " from " + Printable(result.file) + "\n";
+  if (result.confirm_seconds > 0) {
+    text += "# waits for `flyover confirm`: in " + HumanDuration(result.confirm_seconds) +
+            " generation " + std::to_string(result.rollback_generation) + " comes back\n";
+  }
+  text += result.yaml;
   if (text.back() != '\n') text += '\n';
   return text;
 }
@@ -67,15 +76,31 @@ std::string Render(const VersionResult& result, const RenderOptions&) {
   return "flyoverd " + Printable(result.version) + " (commit " + Printable(result.commit) +
          ", DPDK " + Printable(result.dpdk) + ")\n  data plane " + Printable(result.dataplane) +
          ", pid " + std::to_string(result.pid) + ", up " + HumanDuration(result.uptime_seconds) +
-         "\n";
+         "\n" +
+         (result.confirm_seconds > 0 ? "  waits for `flyover confirm` for another " +
+                                           HumanDuration(result.confirm_seconds) + "\n"
+                                     : "");
 }
 
 std::string Render(const ReloadResult& result, const RenderOptions&) {
   const std::string generation = std::to_string(result.generation);
-  if (!result.changed) return "nothing changed, still generation " + generation + "\n";
+  if (!result.changed && result.confirm_seconds <= 0) {
+    return "nothing changed, still generation " + generation + "\n";
+  }
   std::string text = "running generation " + generation + "\n";
   for (const std::string& change : result.changes) text += "  " + Printable(change) + "\n";
+  if (result.confirm_seconds > 0) {
+    text += "goes back in " + HumanDuration(result.confirm_seconds) +
+            " unless `flyover confirm` comes\n";
+  }
   return text;
+}
+
+std::string Render(const ConfirmResult& result, const RenderOptions&) {
+  const std::string generation = std::to_string(result.generation);
+  if (result.was == 0) return "generation " + generation + " is confirmed\n";
+  return "went back from generation " + std::to_string(result.was) + "; running generation " +
+         generation + "\n";
 }
 
 std::string Render(const BackendChangeResult& result, const RenderOptions&) {

@@ -29,6 +29,9 @@ std::string Render(const ConnectionsResult& result, const RenderOptions& options
 std::string Render(const ConfigResult& result, const RenderOptions& options);
 std::string Render(const VersionResult& result, const RenderOptions& options);
 std::string Render(const ReloadResult& result, const RenderOptions& options);
+std::string Render(const ConfirmResult& result, const RenderOptions& options);
+std::string Render(const PlanResult& result, const RenderOptions& options);
+std::string Render(const JournalResult& result, const RenderOptions& options);
 std::string Render(const BackendChangeResult& result, const RenderOptions& options);
 
 // False when a source's or the total's equation does not hold.

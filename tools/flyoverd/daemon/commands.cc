@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "tools/flyoverd/daemon/daemon.h"
 #include "tools/flyoverd/daemon/show_balancer.h"
 #include "tools/flyoverd/daemon/show_router.h"
+#include "tools/flyoverd/daemon/wall_time.h"
 #include "tools/version/version.h"
 
 namespace flyover {
@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kDefaultConnectionLimit = 100;
+constexpr size_t kDefaultLimit = 100;
 
 Status Invalid(const std::string& message) { return Status(StatusCode::kInvalidArgument, message); }
 
@@ -32,15 +32,6 @@ size_t LimitArgument(const json& args, size_t otherwise) {
   return it != args.end() && it->is_number_unsigned() ? it->get<size_t>() : otherwise;
 }
 
-std::string Rfc3339(std::chrono::system_clock::time_point time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
-
 const Status kNoAnswer(StatusCode::kUnavailable,
                        "a forwarding thread did not answer within a second");
 
@@ -48,33 +39,48 @@ const Status kNoAnswer(StatusCode::kUnavailable,
 
 void Daemon::RegisterCommands() {
   RegisterShow();
-  control_->Register("reload",
-                     [this](const json& args, const ControlReply& reply) { Reload(args, reply); });
+  control_->Register("reload", [this](const json& args, const ControlReply& reply) {
+    Reload(args, reply, "reload", std::nullopt);
+  });
+  control_->Register(
+      "commit", [this](const json& args, const ControlReply& reply) { CommitChange(args, reply); });
+  control_->Register("confirm", [this](const json&, const ControlReply& reply) { Confirm(reply); });
+  control_->Register("rollback",
+                     [this](const json&, const ControlReply& reply) { RollBackNow(reply); });
+  control_->Register(
+      "plan", [this](const json& args, const ControlReply& reply) { PlanChange(args, reply); });
   control_->Register("backend.drain", [this](const json& args, const ControlReply& reply) {
-    const std::string service = TextArgument(args, "service");
-    const std::string backend = TextArgument(args, "backend");
-    AnswerBackend(reply, balancer_->manager().Drain(service, backend), service, backend);
+    ChangeBackend(args, reply, "backend.drain",
+                  [this](const std::string& service, const std::string& backend) {
+                    return balancer_->manager().Drain(service, backend);
+                  });
   });
   control_->Register("backend.enable", [this](const json& args, const ControlReply& reply) {
-    const std::string service = TextArgument(args, "service");
-    const std::string backend = TextArgument(args, "backend");
-    AnswerBackend(reply, balancer_->manager().Enable(service, backend), service, backend);
+    ChangeBackend(args, reply, "backend.enable",
+                  [this](const std::string& service, const std::string& backend) {
+                    return balancer_->manager().Enable(service, backend);
+                  });
   });
   control_->Register("backend.weight", [this](const json& args, const ControlReply& reply) {
-    const std::string service = TextArgument(args, "service");
-    const std::string backend = TextArgument(args, "backend");
     const auto weight = args.find("weight");
     if (weight == args.end() || !weight->is_number_unsigned() || weight->get<uint64_t>() > 65535) {
       return reply.Fail(Invalid("weight: accepted: a whole number from 0 to 65535"));
     }
-    AnswerBackend(reply, balancer_->manager().SetWeight(service, backend, weight->get<uint16_t>()),
-                  service, backend);
+    const auto value = weight->get<uint16_t>();
+    ChangeBackend(args, reply, "backend.weight",
+                  [this, value](const std::string& service, const std::string& backend) {
+                    return balancer_->manager().SetWeight(service, backend, value);
+                  });
   });
 }
 
-void Daemon::AnswerBackend(const ControlReply& reply, const Status& status,
-                           const std::string& service, const std::string& backend) {
-  if (!status.ok()) return reply.Fail(status);
+void Daemon::ChangeBackend(
+    const json& args, const ControlReply& reply, const char* command,
+    const std::function<Status(const std::string& service, const std::string& backend)>& change) {
+  const std::string service = TextArgument(args, "service");
+  const std::string backend = TextArgument(args, "backend");
+  const lb::TableSnapshot before = balancer_->manager().Tables();
+  if (Status status = change(service, backend); !status.ok()) return reply.Fail(status);
   BackendChangeResult result;
   result.service = service;
   result.backend = backend;
@@ -83,6 +89,14 @@ void Daemon::AnswerBackend(const ControlReply& reply, const Status& status,
     result.weight = info.weight_by_command.value_or(info.weight);
     result.drained = info.drained;
   }
+  JournalEntryResult entry = EntryBy(reply.caller(), command);
+  entry.generation = generation_;
+  entry.message = service + "/" + backend + ": weight " + std::to_string(result.weight) +
+                  (result.drained ? ", drained" : "");
+  for (const lb::ServiceMoves& m : balancer_->manager().MovesSince(before)) {
+    entry.moved.push_back({m.service, m.slots, m.moved, m.least});
+  }
+  journal_->Add(std::move(entry));
   reply.Ok(result);
 }
 
@@ -116,7 +130,7 @@ void Daemon::RegisterShow() {
   show("show.services", [this](const json&) { return ShowServices(balancer_->manager()); });
   show("show.backends", [this](const json&) { return ShowBackends(balancer_->manager()); });
   show("show.connections", [this](const json& args) {
-    const size_t limit = LimitArgument(args, kDefaultConnectionLimit);
+    const size_t limit = LimitArgument(args, kDefaultLimit);
     return ShowConnections(balancer_->manager(), *dataplane_,
                            limit == 0 ? std::numeric_limits<size_t>::max() : limit);
   });
@@ -126,8 +140,12 @@ void Daemon::RegisterShow() {
     result.file = file_;
     result.generation = generation_;
     result.loaded_at = Rfc3339(loaded_at_);
+    result.confirm_seconds = ConfirmSecondsLeft();
+    if (waiting_) result.rollback_generation = waiting_->generation;
     return result;
   });
+  show("show.journal",
+       [this](const json& args) { return journal_->Show(LimitArgument(args, kDefaultLimit)); });
   show("show.version", [this](const json&) {
     VersionResult result;
     result.version = Version();
@@ -137,6 +155,7 @@ void Daemon::RegisterShow() {
     result.pid = getpid();
     result.uptime_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
+    result.confirm_seconds = ConfirmSecondsLeft();
     return result;
   });
   control_->Register("show.route", [this](const json& args, const ControlReply& reply) {

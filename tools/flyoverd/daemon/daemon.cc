@@ -69,6 +69,7 @@ std::optional<StartError> Daemon::Start() {
     return StartError{config.mark, "dataplane.name", runtime_dir.status().message()};
   }
   runtime_dir_.emplace(std::move(*runtime_dir));
+  journal_.emplace(runtime_dir_->path() + "/journal.jsonl");
   // Threads started from here on leave these to the event loop.
   sigset_t signals;
   sigemptyset(&signals);
@@ -212,6 +213,10 @@ std::optional<StartError> Daemon::StartServing() {
     handles_.push_back(loop_.OnSignal(signal, [this] { loop_.Stop(); }));
   }
   RefreshMetrics();
+  JournalEntryResult entry = EntryByDaemon("start");
+  entry.file = file_;
+  entry.generation = generation_;
+  journal_->Add(std::move(entry));
   return std::nullopt;
 }
 
@@ -235,6 +240,7 @@ int Daemon::Run() {
 void Daemon::Shutdown() {
   Log(LogArea::kDaemon, LogLevel::kInfo, "stopping");
   control_.reset();
+  waiting_.reset();
   handles_.clear();
   dataplane_->Shutdown(kDrainLimitMs);
   kernel_->Stop();

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "common/control/event_loop.h"
 #include "common/metrics/exporter.h"
 #include "tools/flyoverd/daemon/balancer_side.h"
+#include "tools/flyoverd/daemon/journal.h"
 #include "tools/flyoverd/daemon/kernel_side.h"
 #include "tools/flyoverd/daemon/ledger_collector.h"
 #include "tools/flyoverd/daemon/metrics_source.h"
@@ -25,6 +27,21 @@
 #include "tools/flyoverd/document/document.h"
 
 namespace flyover {
+
+// A document that may come into force.
+struct Proposal {
+  Document document;
+  std::string text;
+  std::string file;
+};
+
+// A committed document that nobody has confirmed yet.
+struct WaitingCommit {
+  Proposal back_to;
+  uint64_t generation = 0;  // of back_to
+  std::chrono::steady_clock::time_point until;
+  EventLoop::Handle timer;
+};
 
 class Daemon {
  public:
@@ -41,12 +58,27 @@ class Daemon {
   std::optional<StartError> StartServing();
   void RegisterCommands();
   void RegisterShow();
-  void Reload(const nlohmann::json& args, const ControlReply& reply);
+
+  // reload.cc
+  Result<Proposal> ReadProposal(const nlohmann::json& args) const;
+  Status CheckBudget(const Proposal& proposal);
+  Result<ReloadResult> Take(Proposal proposal);
+  void Reload(const nlohmann::json& args, const ControlReply& reply, const char* command,
+              std::optional<std::chrono::seconds> confirm);
+  void CommitChange(const nlohmann::json& args, const ControlReply& reply);
+  void Confirm(const ControlReply& reply);
+  Status RollBack(JournalEntryResult entry, const std::string& why);
+  void RollBackNow(const ControlReply& reply);
+  void PlanChange(const nlohmann::json& args, const ControlReply& reply);
+  double ConfirmSecondsLeft() const;
+
   void RefreshMetrics();
   void Shutdown();
   std::vector<std::string> PortNames() const;
-  void AnswerBackend(const ControlReply& reply, const Status& status, const std::string& service,
-                     const std::string& backend);
+  // Runs a command on a backend, answers, and keeps a record of it.
+  void ChangeBackend(
+      const nlohmann::json& args, const ControlReply& reply, const char* command,
+      const std::function<Status(const std::string& service, const std::string& backend)>& change);
 
   Document document_;
   std::string text_;
@@ -58,6 +90,8 @@ class Daemon {
 
   EventLoop loop_;
   std::optional<RuntimeDir> runtime_dir_;
+  std::optional<Journal> journal_;
+  std::optional<WaitingCommit> waiting_;
   std::vector<unsigned> lcore_cpus_;
   std::unique_ptr<Dataplane> dataplane_;
   std::unique_ptr<KernelSide> kernel_;

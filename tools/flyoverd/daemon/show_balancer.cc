@@ -42,7 +42,8 @@ ServicesResult ShowServices(const lb::ServiceManager& manager) {
     for (const IpAddress& vip : info.vips) service.vips.push_back(vip.ToString());
     service.protocol = info.protocol == lb::Protocol::kTcp ? "tcp" : "udp";
     service.port = info.port;
-    service.forward = info.forward == lb::ForwardMode::kL2dsr ? "l2dsr" : "ipip";
+    service.forward = lb::ForwardName(info.forward);
+    service.affinity = lb::AffinityName(info.affinity);
     service.backends = info.backends;
     service.backends_up = info.backends_up;
     service.table_digest = Hex(info.table_digest, 16);

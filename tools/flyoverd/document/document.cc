@@ -50,6 +50,7 @@ std::string ToYaml(const Document& document) {
   lb::WriteServices(document.lb, out);
   lb::WriteBalancer(document.lb, out);
   lb::WriteHealth(document.lb, out);
+  lb::WriteChanges(document.lb, out);
   WritePunt(document.punt, out);
   WriteMetrics(document.metrics, out);
   WriteControl(document.control, out);

@@ -24,6 +24,7 @@ class AddressCheck {
       for (const ConfigValue& vip : service.ItemsOf("vip")) CheckVip(service, vip);
     }
     CheckBackends();
+    CheckDscps();
     CheckSources(document_.Find("balancer"));
     for (const ConfigValue& service : document_.ItemsOf("services")) CheckSources(&service);
   }
@@ -115,6 +116,31 @@ class AddressCheck {
     }
   }
 
+  // The DSCP of an l3dsr packet is all that tells a backend which VIP it was for.
+  void CheckDscps() {
+    for (const ConfigValue& service : document_.ItemsOf("services")) {
+      const ConfigValue* const forward = service.Find("forward");
+      const ConfigValue* const dscp = service.Find("dscp");
+      const std::vector<ConfigValue>& vips = service.ItemsOf("vip");
+      if (forward == nullptr || dscp == nullptr || vips.size() != 1) continue;
+      if (forward->As<std::string>() != "l3dsr") continue;
+      const auto value = dscp->As<uint64_t>();
+      const auto& vip = vips[0].As<IpAddress>();
+      for (const ConfigValue& backend : service.ItemsOf("backends")) {
+        const ConfigValue* const address = backend.Find("address");
+        if (address == nullptr) continue;
+        const auto [first, is_new] = dscps_.emplace(std::pair(address->As<IpAddress>(), value),
+                                                    std::pair(vip, service.path));
+        if (is_new || first->second.first == vip) continue;
+        report_.Error(address->at, address->path,
+                      Quoted(address->As<IpAddress>().ToString()) + " already takes DSCP " +
+                          std::to_string(value) + " for " + first->second.first.ToString() + " (" +
+                          first->second.second +
+                          "); accepted: a DSCP of its own for every VIP of a backend");
+      }
+    }
+  }
+
   // Replies to a source that is a VIP or a backend would go astray. A port's address is fine.
   void CheckSources(const ConfigValue* section) {
     const ConfigValue* const source = section == nullptr ? nullptr : section->Find("source");
@@ -130,6 +156,8 @@ class AddressCheck {
   Owners ports_, backends_, vips_;
   std::vector<InterfaceAddress> subnets_;
   std::map<std::tuple<IpAddress, std::string, uint64_t>, std::string> services_;
+  // Of l3dsr: backend and DSCP -> VIP and the service's path.
+  std::map<std::pair<IpAddress, uint64_t>, std::pair<IpAddress, std::string>> dscps_;
 };
 
 }  // namespace

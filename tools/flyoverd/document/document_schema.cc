@@ -8,8 +8,8 @@ namespace flyover {
 
 Schema DocumentSchema() {
   return MapOf({DataplaneKey(), PortsKey(), KernelKey(), router::RoutesKey(), router::RouterKey(),
-                lb::ServicesKey(), lb::BalancerKey(), lb::HealthKey(), PuntKey(), MetricsKey(),
-                ControlKey(), LogKey()});
+                lb::ServicesKey(), lb::BalancerKey(), lb::HealthKey(), lb::ChangesKey(), PuntKey(),
+                MetricsKey(), ControlKey(), LogKey()});
 }
 
 }  // namespace flyover

@@ -118,6 +118,7 @@ class RandomDocument {
     d.lb.source = {Ipv4Address{0x0aff0001},
                    Coin() ? Ipv6Address::Parse("2001:db8:ff::1") : std::nullopt};
     d.lb.health_namespace = Coin() ? Name() : "";
+    if (Coin()) d.lb.max_moved = Below(10'001);
     for (unsigned i = 0, n = Below(4); i < n; ++i) d.lb.services.push_back(Service(i, d.lb.source));
     for (uint32_t& rate : d.punt.rate) rate = 1 + Below(100'000'000);
     d.metrics.enabled = Coin();
@@ -185,19 +186,56 @@ class RandomDocument {
     if (Coin()) service.vips.push_back(*IpAddress::Parse("2001:db8:100::" + std::to_string(i)));
     service.protocol = Coin() ? lb::Protocol::kTcp : lb::Protocol::kUdp;
     service.port = static_cast<uint16_t>(1 + Below(65535));
-    service.forward = Coin() ? lb::ForwardMode::kIpip : lb::ForwardMode::kL2dsr;
-    if (service.forward == lb::ForwardMode::kIpip) service.source = source;
+    static constexpr std::array<lb::ForwardMode, 5> kModes = {
+        lb::ForwardMode::kL2dsr, lb::ForwardMode::kL3dsr, lb::ForwardMode::kIpip,
+        lb::ForwardMode::kGre, lb::ForwardMode::kGue};
+    service.forward = kModes[Below(kModes.size())];
+    const bool tunnel = lb::IsTunnel(service.forward);
+    if (tunnel) service.source = source;
+    if (tunnel) service.fragment = Coin();
+    if (service.forward == lb::ForwardMode::kL3dsr) {
+      service.vips.resize(1);
+      service.dscp = static_cast<uint8_t>(i + 1);
+    }
+    if (service.forward == lb::ForwardMode::kGue) {
+      service.gue = {static_cast<uint8_t>(Below(2)), static_cast<uint16_t>(1 + Below(65535))};
+    }
+    const bool udp = service.protocol == lb::Protocol::kUdp;
+    service.affinity = static_cast<lb::Affinity>(Below(udp ? 5 : 4));
+    if (service.affinity == lb::Affinity::kSourcePrefix) {
+      service.affinity_prefix = {static_cast<uint8_t>(1 + Below(32)),
+                                 static_cast<uint8_t>(1 + Below(128))};
+    }
+    if (service.protocol == lb::Protocol::kTcp && Coin()) {
+      service.tcp_mss = static_cast<uint16_t>(536 + Below(8000));
+    }
     for (unsigned j = 0, n = Below(4); j < n; ++j) {
       service.backends.push_back({"b" + std::to_string(j), Ipv4Address{0x0a000064 + j},
                                   static_cast<uint16_t>(Below(65536))});
+      if (!tunnel) continue;
+      service.backends.back().df = static_cast<lb::DfPolicy>(Below(3));
+      if (Coin()) service.backends.back().mtu = static_cast<uint16_t>(576 + Below(8000));
     }
-    service.health.kind = static_cast<lb::HealthConfig::Kind>(Below(3));
-    if (service.health.kind == lb::HealthConfig::Kind::kNone) return service;
-    if (Coin()) service.health.port = static_cast<uint16_t>(1 + Below(65535));
+    using Kind = lb::HealthConfig::Kind;
+    service.health.kind = static_cast<Kind>(Below(9));
+    if (service.health.kind == Kind::kNone) return service;
+    if (Coin() && service.health.kind != Kind::kIcmp)
+      service.health.port = static_cast<uint16_t>(1 + Below(65535));
     service.health.timeout = std::chrono::milliseconds(100 + Below(900));
     service.health.interval = std::chrono::milliseconds(1000 + Below(100'000));
     service.health.fall = static_cast<uint16_t>(1 + Below(100));
-    if (service.health.kind == lb::HealthConfig::Kind::kHttp) {
+    const bool tls = service.health.kind == Kind::kHttps || service.health.kind == Kind::kTls;
+    if (tls && Coin()) {
+      service.health.host = "www.example.net";
+      service.health.verify = Coin();
+    }
+    if (service.health.kind == Kind::kHttps || service.health.kind == Kind::kUdp) {
+      service.health.body = Coin() ? "it's \"well\": #1" : "";
+    }
+    if (service.health.kind == Kind::kUdp) service.health.send = Coin() ? "ping" : "";
+    if (service.health.kind == Kind::kDns) service.health.path = Coin() ? "." : "a.example";
+    if (service.health.kind == Kind::kGrpc) service.health.path = Coin() ? "" : "pkg.Service";
+    if (service.health.kind == Kind::kHttp) {
       service.health.path = "/a?b=\"c\"&d='e'#f:";
       service.health.host = Coin() ? "[2001:db8::1]:80" : "";
     }

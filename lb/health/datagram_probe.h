@@ -1,0 +1,49 @@
+// A probe of one packet and its answer: UDP with a payload, DNS, or an ICMP echo. Nothing blocks:
+// the socket's owner waits for it, among others, and asks Judge.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "lb/health/health_target.h"
+#include "lb/health/probe_result.h"
+
+namespace flyover::lb {
+
+class DatagramProbe {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // Sends. `nonce` tells this probe's answer from others'.
+  DatagramProbe(const HealthTarget& target, uint32_t nonce, Clock::time_point now);
+  ~DatagramProbe();
+  DatagramProbe(const DatagramProbe&) = delete;
+  DatagramProbe& operator=(const DatagramProbe&) = delete;
+
+  int fd() const { return fd_; }  // -1: it could not be sent, and Judge says why
+  Clock::time_point deadline() const { return deadline_; }
+  // Reads what has come; the result, once there is one. Packets that are no answer are skipped.
+  std::optional<ProbeResult> Judge(Clock::time_point now);
+
+ private:
+  bool Open(int family, int type, int protocol);
+  std::string Request() const;
+  // What a received packet says; nothing: it is no answer to this probe.
+  std::optional<ProbeResult> Read(const uint8_t* data, size_t length) const;
+  std::optional<ProbeResult> ReadDns(const uint8_t* data, size_t length) const;
+  std::optional<ProbeResult> ReadEcho(const uint8_t* data, size_t length) const;
+
+  const HealthTarget target_;
+  const uint32_t nonce_;
+  const Clock::time_point deadline_;
+  int fd_ = -1;
+  std::string error_;
+};
+
+// A name as it stands in a DNS question (RFC 1035 3.1); nothing where a label is empty or longer
+// than 63 bytes, or the name longer than 255. The root is ".".
+std::optional<std::string> DnsName(const std::string& text);
+
+}  // namespace flyover::lb
