@@ -101,6 +101,7 @@ Result<std::vector<std::pair<uint8_t, DecapAddress>>> ParseDscps(
 
 std::vector<std::string> Texts(const std::vector<std::pair<uint8_t, DecapAddress>>& dscps) {
   std::vector<std::string> texts;
+  texts.reserve(dscps.size());
   for (const auto& [dscp, vip] : dscps) {
     texts.push_back(fmt::format("{}={}", dscp, FormatAddress(vip)));
   }

@@ -34,6 +34,7 @@ bool FlagArgument(const json& args, const char* key) {
 
 std::vector<JournalMoveResult> ToJournal(const std::vector<lb::ServiceMoves>& moves) {
   std::vector<JournalMoveResult> list;
+  list.reserve(moves.size());
   for (const lb::ServiceMoves& m : moves) list.push_back({m.service, m.slots, m.moved, m.least});
   return list;
 }
