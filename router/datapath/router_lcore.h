@@ -12,6 +12,7 @@
 #include "router/datapath/icmp_limiter.h"
 #include "router/datapath/port_table.h"
 #include "router/fib/forwarding_tables.h"
+#include "router/fib/use_counters.h"
 
 namespace flyover::router {
 
@@ -32,11 +33,13 @@ struct RouterLcore {
   uint64_t ecmp_key = 0;  // mixed into the flow hash before a member is picked
   bool ecmp_symmetric = false;
   bool ecmp_flow_label = true;
+  bool ecmp_ports = true;  // false: addresses alone
   IcmpSourceConfig icmp_source;
   rte_ring* resolve_ring = nullptr;  // of ResolveRequest; single producer: this lcore
 
   // This lcore's own.
   HoldTable hold;
+  UseCounters use;  // packets by neighbour
   IcmpLimiter icmp_errors;
   uint16_t icmp_id = 0;  // IPv4 identification of our errors
   // Packets that were cut, and what became of them: each piece but the first is a copy in the

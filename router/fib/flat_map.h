@@ -17,6 +17,12 @@ class FlatMap {
 
   size_t size() const { return size_; }
   size_t memory_bytes() const { return slots_.size() * sizeof(Slot); }
+  // What it will take with `entries`.
+  static size_t BytesFor(size_t entries) {
+    size_t slots = kMinSlots;
+    while (entries * 8 > slots * 5) slots *= 2;
+    return slots * sizeof(Slot);
+  }
 
   Value* Find(const Key& key) {
     return const_cast<Value*>(static_cast<const FlatMap*>(this)->Find(key));

@@ -13,14 +13,16 @@ struct Invocation {
   bool json = false;
   bool exact = false;
 
-  std::string command;  // the protocol's name, or "version", "check", "bench"
-  std::string address;  // show.route
-  std::string service;  // backend.*
+  std::string command;                 // the protocol's name, or "version", "check", "bench"
+  std::string address;                 // show.route
+  std::vector<std::string> addresses;  // show.lookup; none: from standard input
+  std::string service;                 // backend.*
   std::string backend;
   uint32_t weight = 0;
-  std::optional<uint64_t> limit;    // show.routes, show.connections
+  std::optional<uint64_t> limit;    // show.routes, show.connections, show.ecmp
   bool all = false;                 // show.drops
   bool diff = false;                // show.sync
+  bool refused = false;             // show.routes
   std::optional<std::string> file;  // reload, check
   bool allow_ssh_nic = false;       // check
   std::vector<std::string> rest;    // check, bench: for the other program
