@@ -132,7 +132,7 @@ Result<std::vector<RouteDifference>> KernelSync::Diff(Clock::time_point now) {
           mirror.BeginDump();
         },
         [&](Bytes b) {
-          if (const auto m = netlink::ParseRoute(b)) mirror.ApplyDumped(*m);
+          if (auto m = netlink::ParseRoute(b)) mirror.ApplyDumped(*std::move(m));
         },
         complete);
     if (!status.ok()) return status;
@@ -432,7 +432,7 @@ Status KernelSync::DumpTables(Clock::time_point now) {
   status = DumpTable(
       netlink::DumpRoutes, netlink::kIpFamilies, [this] { routes_.BeginDump(); },
       [this](Bytes b) {
-        if (const auto m = netlink::ParseRoute(b)) routes_.ApplyDumped(*m);
+        if (auto m = netlink::ParseRoute(b)) routes_.ApplyDumped(*std::move(m));
       },
       complete);
   if (!status.ok()) return status;

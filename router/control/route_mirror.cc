@@ -96,8 +96,8 @@ void RouteMirror::NoteBroadcast(const RouteMessage& m, Broadcasts& broadcasts) {
   }
 }
 
-RouteMirror::Entry RouteMirror::EntryOf(const RouteMessage& m) {
-  return {m.table, m.mtu, m.nexthop_id, m.type, m.protocol, m.nexthops};
+RouteMirror::Entry RouteMirror::EntryOf(RouteMessage m) {
+  return {m.table, m.mtu, m.nexthop_id, m.type, m.protocol, std::move(m.nexthops)};
 }
 
 bool RouteMirror::SameRoute(const Entry& a, const Entry& b) {
@@ -197,15 +197,17 @@ void RouteMirror::BeginDump() {
   nexthop_ids_.clear();
 }
 
-void RouteMirror::ApplyDumped(const RouteMessage& m) {
+void RouteMirror::ApplyDumped(RouteMessage m) {
   if (!Wanted(m)) return;
   NoteBroadcast(m, dumped_broadcasts_);
+  // A first dump may be a million routes: every growth touches all those that are there.
+  if (slots_.size() >= slots_.bucket_count()) slots_.rehash(slots_.bucket_count() * 8);
   Slot& slot = slots_[Key{m.destination, m.metric}];
   if (slot.generation != generation_) {
     slot.entries.clear();
     slot.generation = generation_;
   }
-  Entry entry = EntryOf(m);
+  Entry entry = EntryOf(std::move(m));
   if (entry.nexthop_id != 0) nexthop_ids_.insert(entry.nexthop_id);
   slot.entries.push_back(std::move(entry));
 }

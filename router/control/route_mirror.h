@@ -52,7 +52,7 @@ class RouteMirror {
   // A dump: Begin, every route of both families, Finish. What the dump did not mention goes, unless
   // the dump may have gaps. A dump that failed is simply begun again.
   void BeginDump();
-  void ApplyDumped(const netlink::RouteMessage& message);
+  void ApplyDumped(netlink::RouteMessage message);
   void FinishDump(bool complete);
 
   // A next-hop object that some route uses (its change is not announced for every route).
@@ -100,7 +100,7 @@ class RouteMirror {
   bool Wanted(const netlink::RouteMessage& message);
   static void NoteBroadcast(const netlink::RouteMessage& message, Broadcasts& broadcasts);
   unsigned Rank(uint32_t table) const;
-  static Entry EntryOf(const netlink::RouteMessage& message);
+  static Entry EntryOf(netlink::RouteMessage message);
   static bool SameRoute(const Entry& a, const Entry& b);
   // A route that the kernel merges with others of its key into one multipath route.
   static bool Merges(const Key& key, const Entry& entry);

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "router/fib/huge_page_allocator.h"
+
 namespace flyover::router {
 
 template <typename Key, typename Value, typename Hash = std::hash<Key>>
@@ -86,6 +88,8 @@ class FlatMap {
     Value value{};
   };
 
+  using Slots = std::vector<Slot, HugePageAllocator<Slot>>;
+
   size_t Mask() const { return slots_.size() - 1; }
   size_t Next(size_t i) const { return (i + 1) & Mask(); }
   // std::hash of integers is the identity: the product spreads what differs in few bits over all of
@@ -98,7 +102,7 @@ class FlatMap {
   }
 
   void Grow() {
-    std::vector<Slot> old(slots_.size() * 2);
+    Slots old(slots_.size() * 2);
     old.swap(slots_);
     for (Slot& slot : old) {
       if (!slot.used) continue;
@@ -108,7 +112,7 @@ class FlatMap {
     }
   }
 
-  std::vector<Slot> slots_;  // a power of two
+  Slots slots_;  // a power of two
   size_t size_ = 0;
 };
 

@@ -207,6 +207,9 @@ Status Rib::Install(const IpPrefix& prefix, Node& node, PathId wanted) {
 }
 
 void Rib::ReconcileFeasible(const IpPrefix& prefix, const Node& node) {
+  // Nearly every prefix has one route.
+  const bool alone = node.first == kNone || candidates_[node.first].next == kNone;
+  if (alone && (feasible_.empty() || !feasible_.contains(prefix))) return;
   RibRoute all;
   all.prefix = prefix;
   unsigned routes = 0;
