@@ -35,14 +35,23 @@ FLYOVER_RESULT(IcmpErrorResult, type, sent, limited)
 FLYOVER_RESULT(DropsResult, drops, punts, punt_classes, icmp_errors, fragmented, fragments)
 FLYOVER_RESULT(NexthopResult, gateway, port, weight, state, mac)
 FLYOVER_RESULT(RouteResult, prefix, metric, protocol, action, mtu, active, nexthops)
-FLYOVER_RESULT(RoutesResult, routes, total, fib4_entries, fib6_entries, fib_memory_bytes)
+FLYOVER_RESULT(RouteRoomResult, family, state, routes, route_limit, blocks, block_limit, refused)
+FLYOVER_RESULT(RoutesResult, routes, room, total, fib4_entries, fib6_entries, fib_memory_bytes)
 FLYOVER_RESULT(RouteExplainResult, address, found, route, verdict)
+FLYOVER_RESULT(EcmpMemberResult, gateway, port, weight, state, buckets, share_percent,
+               wanted_percent)
+FLYOVER_RESULT(EcmpGroupResult, group, routes, buckets, worst_error_percent, changed_moved,
+               changed_least, changed_of, members)
+FLYOVER_RESULT(EcmpResult, groups, total)
+FLYOVER_RESULT(LookupHopResult, gateway, port, mtu, state)
+FLYOVER_RESULT(LookupResult, address, prefix, action, nexthops)
+FLYOVER_RESULT(LookupsResult, lookups)
 FLYOVER_RESULT(SyncDifferenceResult, prefix, metric, kernel, flyover)
 FLYOVER_RESULT(SyncResult, kernel_routes, fib4_entries, fib6_entries, routes_refused,
-               routes_foreign, messages, malformed, queue_bytes, lag_seconds, losses, resyncs,
-               resyncs_failed, resync_due, resync_seconds, resync_age_seconds, compared,
-               differences, diff)
-FLYOVER_RESULT(NeighborResult, port, address, mac, state, held_packets)
+               routes_waiting, routes_foreign, messages, malformed, queue_bytes, lag_seconds,
+               losses, resyncs, resyncs_failed, resync_due, resync_seconds, resync_age_seconds,
+               compared, differences, diff)
+FLYOVER_RESULT(NeighborResult, port, address, mac, state, packets, held_packets)
 FLYOVER_RESULT(NeighborsResult, neighbors)
 FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, affinity, backends, backends_up,
                table_digest, table_slots, kept_tables, packets, bytes, connections_new)

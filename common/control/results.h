@@ -164,8 +164,19 @@ struct RouteResult {
   bool active = true;    // in the FIB (another route of the prefix has a lower metric otherwise)
   std::vector<NexthopResult> nexthops;
 };
+// How full the tables of a family are.
+struct RouteRoomResult {
+  std::string family;  // ipv4, ipv6
+  std::string state;   // room, nearly_full (from 90 % on), full
+  uint64_t routes = 0;
+  uint64_t route_limit = 0;
+  uint64_t blocks = 0;  // of the table
+  uint64_t block_limit = 0;
+  uint64_t refused = 0;  // routes of the kernel that wait for room
+};
 struct RoutesResult {
   std::vector<RouteResult> routes;
+  std::vector<RouteRoomResult> room;
   uint64_t total = 0;  // routes there are; more than were asked for, perhaps
   uint64_t fib4_entries = 0;
   uint64_t fib6_entries = 0;
@@ -185,12 +196,56 @@ struct RouteExplainResult {
   std::string verdict;  // one sentence: what happens to a packet to this address
 };
 
+// What lcores do with a packet to one address, as their tables say.
+struct LookupHopResult {
+  std::string gateway;  // whom the packet goes to: for a neighbour the address itself
+  std::string port;
+  uint32_t mtu = 0;   // of the way; 0: not known yet
+  std::string state;  // resolved, unresolved, failed
+};
+struct LookupResult {
+  std::string address;
+  std::string prefix;                     // of the route; empty: none
+  std::string action;                     // as RouteResult's, or none, host_unreachable
+  std::vector<LookupHopResult> nexthops;  // the flow's hash chooses among several
+};
+struct LookupsResult {
+  std::vector<LookupResult> lookups;  // in the order that was asked for
+};
+
+// Equal-cost next hops and how the flows are divided among them.
+struct EcmpMemberResult {
+  std::string gateway;
+  std::string port;
+  uint32_t weight = 1;
+  std::string state;          // as NexthopResult's
+  uint32_t buckets = 0;       // of the group; 0: its port is down
+  double share_percent = 0;   // of the flows
+  double wanted_percent = 0;  // what the weights of those that are up ask for
+};
+struct EcmpGroupResult {
+  uint64_t group = 0;
+  uint64_t routes = 0;  // that use it
+  uint32_t buckets = 0;
+  double worst_error_percent = 0;  // of a member's share, relative to what its weight asks for
+  // What the last change of members or weights did, in buckets; of `changed_of`, 0: none yet.
+  uint32_t changed_moved = 0;
+  uint32_t changed_least = 0;  // that had to move
+  uint32_t changed_of = 0;
+  std::vector<EcmpMemberResult> members;
+};
+struct EcmpResult {
+  std::vector<EcmpGroupResult> groups;  // by number of routes; more than were asked for, perhaps
+  uint64_t total = 0;
+};
+
 // How far Flyover follows the kernel.
 struct SyncResult {
   uint64_t kernel_routes = 0;  // prefix and metric pairs that the kernel has and Flyover follows
   uint64_t fib4_entries = 0;
   uint64_t fib6_entries = 0;
-  uint64_t routes_refused = 0;  // times that a table had no room for a route
+  uint64_t routes_refused = 0;  // for want of room, each once until it got in
+  uint64_t routes_waiting = 0;  // those that still wait
   uint64_t routes_foreign = 0;  // messages about routes over interfaces that are no port's
   uint64_t messages = 0;        // of netlink, read
   uint64_t malformed = 0;
@@ -211,7 +266,8 @@ struct NeighborResult {
   std::string port;
   std::string address;
   std::string mac;
-  std::string state;  // resolved, unresolved, failed
+  std::string state;     // resolved, unresolved, failed
+  uint64_t packets = 0;  // sent to it, since there is a way through it
   uint64_t held_packets = 0;
 };
 struct NeighborsResult {
@@ -398,6 +454,13 @@ struct BackendChangeResult {
   X(DropsResult)                   \
   X(NexthopResult)                 \
   X(RouteResult)                   \
+  X(RouteRoomResult)               \
+  X(EcmpMemberResult)              \
+  X(EcmpGroupResult)               \
+  X(EcmpResult)                    \
+  X(LookupHopResult)               \
+  X(LookupResult)                  \
+  X(LookupsResult)                 \
   X(RoutesResult)                  \
   X(RouteExplainResult)            \
   X(SyncDifferenceResult)          \

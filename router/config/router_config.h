@@ -10,6 +10,7 @@
 
 #include "common/base/strong_id.h"
 #include "common/net/ip_prefix.h"
+#include "router/fib/route_capacity.h"
 
 namespace flyover::router {
 
@@ -36,6 +37,7 @@ struct EcmpConfig {
   std::optional<uint64_t> seed;
   bool symmetric = false;       // both directions of a flow take the same member
   bool ipv6_flow_label = true;  // RFC 6438
+  bool ports = true;            // false: source and destination address alone make a flow
   bool operator==(const EcmpConfig&) const = default;
 };
 
@@ -77,6 +79,7 @@ struct RouterConfig {
   std::vector<StaticRoute> routes;
   EcmpConfig ecmp;
   IcmpErrorConfig icmp_errors;
+  RouteCapacity capacity;
   bool operator==(const RouterConfig&) const = default;
 };
 

@@ -86,11 +86,18 @@ RouterConfig ReadRouter(const ConfigValue& document, const std::vector<PortConfi
   if (const ConfigValue* const ecmp = section->Find("ecmp")) {
     ecmp->Get("symmetric", config.ecmp.symmetric);
     ecmp->Get("ipv6_flow_label", config.ecmp.ipv6_flow_label);
+    if (const ConfigValue* const fields = ecmp->Find("fields")) {
+      config.ecmp.ports = fields->As<std::string>() != "addresses";
+    }
     const ConfigValue* const seed = ecmp->Find("seed");
     if (seed != nullptr && seed->Is<uint64_t>()) config.ecmp.seed = seed->As<uint64_t>();
   }
   if (const ConfigValue* const errors = section->Find("icmp_errors")) {
     ReadIcmpErrors(*errors, config.icmp_errors, report);
+  }
+  if (const ConfigValue* const capacity = section->Find("capacity")) {
+    capacity->Get("ipv4", config.capacity.ipv4);
+    capacity->Get("ipv6", config.capacity.ipv6);
   }
   return config;
 }
@@ -105,8 +112,13 @@ void WriteRouter(const RouterConfig& config, YamlWriter& out) {
   }
   out.Flag("symmetric", config.ecmp.symmetric);
   out.Flag("ipv6_flow_label", config.ecmp.ipv6_flow_label);
+  out.Put("fields", config.ecmp.ports ? "ports" : "addresses");
   out.End();
   WriteIcmpErrors(config.icmp_errors, out);
+  out.Begin("capacity");
+  out.Put("ipv4", config.capacity.ipv4);
+  out.Put("ipv6", config.capacity.ipv6);
+  out.End();
   out.End();
 }
 

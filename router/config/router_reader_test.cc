@@ -48,6 +48,16 @@ TEST(ReadRouter, DefaultsAreTheStructs) {
   EXPECT_EQ(parsed.config, RouterConfig{});
 }
 
+TEST(ReadRouter, CapacityOfTheTables) {
+  EXPECT_EQ(Parse("router: { capacity: { ipv4: 1000, ipv6: 20 } }\n").config.capacity,
+            (RouteCapacity{1000, 20}));
+  EXPECT_EQ(Parse("router: { capacity: { ipv6: 20 } }\n").config.capacity,
+            (RouteCapacity{2'000'000, 20}));
+  EXPECT_THAT(Parse("router: { capacity: { ipv4: 0 } }\n").errors,
+              ElementsAre(EndsWith("router.capacity.ipv4: '0' is out of range; accepted: a whole "
+                                   "number from 1 to 16000000 (routes)")));
+}
+
 TEST(ReadRouter, TakesEveryFormOfANextHop) {
   const Parsed parsed = Parse(
       "routes:\n"

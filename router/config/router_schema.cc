@@ -114,6 +114,26 @@ SchemaKey IcmpErrorsKey() {
   };
 }
 
+SchemaKey CapacityKey() {
+  return {
+      .name = "capacity",
+      .schema = MapOf({
+          {.name = "ipv4",
+           .schema = Unsigned(1, 16'000'000, "routes"),
+           .fallback = "2000000",
+           .help = "IPv4 routes; a full Internet table has about 1,000,000"},
+          {.name = "ipv6",
+           .schema = Unsigned(1, 8'000'000, "routes"),
+           .fallback = "500000",
+           .help = "IPv6 routes; a full Internet table has about 230,000"},
+      }),
+      .help =
+          "Room for routes of the kernel. From 90 % on a warning is logged; what is beyond is "
+          "refused, counted and shown, and shorter prefixes go on forwarding. `flyover check` "
+          "says what memory it takes",
+  };
+}
+
 }  // namespace
 
 SchemaKey RoutesKey() {
@@ -139,6 +159,12 @@ SchemaKey RouterKey() {
                 .fallback = "auto",
                 .help = "Seed of the flow hash. auto: from host name and data plane name, so that "
                         "routers in a row choose independently"},
+               {.name = "fields",
+                .schema = Enum({"ports", "addresses"}),
+                .fallback = "ports",
+                .help = "ports: addresses, protocol and ports make a flow. addresses: source and "
+                        "destination address alone, so that all that two hosts send each other "
+                        "takes one way"},
                {.name = "symmetric",
                 .schema = Boolean(),
                 .fallback = "false",
@@ -146,10 +172,12 @@ SchemaKey RouterKey() {
                {.name = "ipv6_flow_label",
                 .schema = Boolean(),
                 .fallback = "true",
-                .help = "The IPv6 flow label is part of the hash (RFC 6438)"},
+                .help = "The IPv6 flow label is part of the hash (RFC 6438); not with `fields: "
+                        "addresses`, nor with `symmetric`"},
            }),
            .help = "Choice among next hops of equal cost"},
           IcmpErrorsKey(),
+          CapacityKey(),
       }),
       .help = "Forwarding",
   };

@@ -25,7 +25,8 @@ inline constexpr PortIndex kLan{1};
 
 // A RIB of its own with small tables.
 struct RibUnderTest {
-  RibUnderTest() : qsbr(1), tables(Options()), rib(tables, qsbr) {
+  explicit RibUnderTest(const RouteCapacity& capacity = {})
+      : qsbr(1), tables(Options()), rib(tables, qsbr, capacity) {
     for (const PortIndex port : {kWan, kLan}) {
       rib.SetPort(port, {MacAddress{{2, 0, 0, 0, 0, port.value()}}, 1500, true});
     }
@@ -101,6 +102,8 @@ struct RibUnderTest {
 class KernelLab : public testing::Test {
  protected:
   using Clock = KernelSync::Clock;
+
+  explicit KernelLab(const RouteCapacity& capacity = {}) : under_test(capacity) {}
 
   void SetUp() override {
     for (const char* name : {"wan", "lan"}) taps.push_back(OpenTap(name));

@@ -44,7 +44,9 @@ class KernelSync::RibWriter : public RibSink {
     return Checked(rib_.UpsertRoute(route), route.prefix);
   }
   Status RemoveRoute(const IpPrefix& prefix, uint32_t metric) override {
-    return Checked(rib_.RemoveRoute(prefix, metric), prefix);
+    const Status status = rib_.RemoveRoute(prefix, metric);
+    // A broadcast address that may be sent to was taken out before.
+    return status.code() == StatusCode::kNotFound ? Status::Ok() : Checked(status, prefix);
   }
   void SetNeighbor(PortIndex port, const IpAddress& address, const MacAddress& mac) override {
     rib_.SetNeighbor(port, address, mac);
@@ -58,7 +60,8 @@ class KernelSync::RibWriter : public RibSink {
 
  private:
   static Status Checked(Status status, const IpPrefix& prefix) {
-    if (!status.ok()) {
+    // What there is no room for is told by WatchRoom.
+    if (!status.ok() && status.code() != StatusCode::kResourceExhausted) {
       LogLimited(LogArea::kNetlink, LogLevel::kError, "rib",
                  "route {} of the kernel is not forwarded: {}", prefix.ToString(),
                  status.message());
@@ -135,7 +138,7 @@ Result<std::vector<RouteDifference>> KernelSync::Diff(Clock::time_point now) {
           mirror.BeginDump();
         },
         [&](Bytes b) {
-          if (const auto m = netlink::ParseRoute(b)) mirror.ApplyDumped(*m);
+          if (auto m = netlink::ParseRoute(b)) mirror.ApplyDumped(*std::move(m));
         },
         complete);
     if (!status.ok()) return status;
@@ -176,9 +179,42 @@ void KernelSync::OnReadable(Clock::time_point now) {
 
 void KernelSync::Tick(Clock::time_point now) {
   neighbors_.Tick(now);
+  WatchRoom();
   if (now >= last_dump_ + kDumpEvery) RequestDump("it is time to compare");
   DumpIfDue(now);
   Dispatch();
+}
+
+RouteRoom KernelSync::room(IpFamily family) const {
+  return {rib_.fill(family), routes_.refused(family),
+          watches_[family == IpFamily::kIpv4 ? 0 : 1].state()};
+}
+
+void KernelSync::WatchRoom() {
+  routes_.RetryRefused();
+  for (const IpFamily family : {IpFamily::kIpv4, IpFamily::kIpv6}) {
+    FillWatch& watch = watches_[family == IpFamily::kIpv4 ? 0 : 1];
+    const RouteFill fill = rib_.fill(family);
+    const size_t refused = routes_.refused(family);
+    if (!watch.Update(fill.share(), refused)) continue;
+    const char* const name = family == IpFamily::kIpv4 ? "IPv4" : "IPv6";
+    const auto percent = static_cast<unsigned>(fill.share() * 100);
+    if (watch.state() == FillState::kRoom) {
+      Log(LogArea::kNetlink, LogLevel::kInfo, "{}: there is room for routes again ({} of {}, {} %)",
+          name, fill.routes, fill.route_limit, percent);
+    } else if (watch.state() == FillState::kNearlyFull) {
+      Log(LogArea::kNetlink, LogLevel::kWarn,
+          "{}: the forwarding table is nearly full: {} of {} routes, {} of {} blocks ({} %)", name,
+          fill.routes, fill.route_limit, fill.blocks, fill.block_limit, percent);
+    } else {
+      Log(LogArea::kNetlink, LogLevel::kError,
+          "{}: the forwarding table is full: {} of {} routes, {} of {} blocks; {} routes of the "
+          "kernel are not forwarded by themselves, shorter prefixes go on (see `flyover show "
+          "routes "
+          "--refused` and router.capacity)",
+          name, fill.routes, fill.route_limit, fill.blocks, fill.block_limit, refused);
+    }
+  }
 }
 
 void KernelSync::RequestDump(const char* why) {
@@ -408,7 +444,7 @@ Status KernelSync::DumpTables(Clock::time_point now) {
   status = DumpTable(
       netlink::DumpRoutes, netlink::kIpFamilies, [this] { routes_.BeginDump(); },
       [this](Bytes b) {
-        if (const auto m = netlink::ParseRoute(b)) routes_.ApplyDumped(*m);
+        if (auto m = netlink::ParseRoute(b)) routes_.ApplyDumped(*std::move(m));
       },
       complete);
   if (!status.ok()) return status;

@@ -25,11 +25,14 @@
 #include "common/base/status.h"
 #include "common/base/strong_id.h"
 #include "common/netlink/socket.h"
+#include "router/control/fill_watch.h"
 #include "router/control/kernel_addresses.h"
+#include "router/control/neighbor_keeper.h"
 #include "router/control/neighbor_mirror.h"
 #include "router/control/protocol_numbers.h"
 #include "router/control/route_diff.h"
 #include "router/control/route_mirror.h"
+#include "router/fib/route_capacity.h"
 
 namespace flyover::router {
 
@@ -58,6 +61,13 @@ struct KernelSyncCounters {
   uint64_t queue_bytes = 0;  // of messages that the kernel has sent and nobody has read
   uint64_t behind_us = 0;  // since when there is more to read than one turn takes; 0: there is not
   RouteMirrorCounters routes;
+};
+
+// How full a family's tables are.
+struct RouteRoom {
+  RouteFill fill;
+  uint64_t refused = 0;  // routes of the kernel that wait for room
+  FillState state = FillState::kRoom;
 };
 
 class KernelSync {
@@ -107,6 +117,12 @@ class KernelSync {
   // With ages as of `now`.
   KernelSyncCounters counters(Clock::time_point now) const;
   const KernelSyncCounters& counters() const;
+  RouteRoom room(IpFamily family) const;
+  // At most `limit` routes that there is no room for, by prefix.
+  std::vector<RibRoute> RefusedRoutes(size_t limit) const { return routes_.RefusedRoutes(limit); }
+
+  // Neighbours of our ports that the kernel has not heard of lately.
+  std::vector<NeighborKeeper::Key> StaleNeighbors() const { return neighbors_.Stale(); }
 
   // Reads the kernel's routes anew, apart from what is mirrored, and compares them with the RIB.
   // Changes that are still on their way show up as differences. Errors: as the dump's.
@@ -145,6 +161,8 @@ class KernelSync {
   // The same, or the port that a macvlan stands on: its addresses and routes are the port's.
   PortIndex PortOf(int if_index) const;
 
+  // Lets refused routes in where there is room again, and says how full the tables are.
+  void WatchRoom();
   void RequestDump(const char* why);
   void DumpIfDue(Clock::time_point now);
   // Everything the kernel has, compared with what is known.
@@ -179,6 +197,7 @@ class KernelSync {
   Clock::time_point next_dump_{};
   Clock::time_point last_dump_{};
   std::optional<Clock::time_point> behind_since_;
+  std::array<FillWatch, 2> watches_;  // by family
   mutable KernelSyncCounters counters_;
 };
 

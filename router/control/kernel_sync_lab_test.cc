@@ -158,6 +158,59 @@ TEST_F(KernelSyncLab, DiffIsEmptyUntilTheRibLosesARoute) {
   EXPECT_FALSE((*one)[0].held.has_value());
 }
 
+class FullTableLab : public KernelLab {
+ protected:
+  FullTableLab() : KernelLab({.ipv4 = 100, .ipv6 = 100}) {}
+
+  static std::string Prefix(bool v4, int i) {
+    return v4 ? "10.9." + std::to_string(i) + ".0/24" : "2001:db8:9:" + std::to_string(i) + "::/64";
+  }
+  void Batch(bool v4, const char* what, int from, int to) {
+    std::string batch;
+    for (int i = from; i < to; ++i) {
+      batch += std::string("route ") + what + " prohibit " + Prefix(v4, i) + "\n";
+    }
+    ns.IpBatch(batch);
+  }
+};
+
+// More routes than the document allows, then fewer again: by messages, and by a dump.
+TEST_F(FullTableLab, RoutesBeyondTheCapacityWaitUnderTheCoveringOne) {
+  StartSync();
+  for (const bool v4 : {true, false}) {
+    const IpFamily family = v4 ? IpFamily::kIpv4 : IpFamily::kIpv6;
+    const std::string cover = v4 ? "10.9.0.0/16" : "2001:db8:9::/48";
+    const std::string last = v4 ? "10.9.249.1" : "2001:db8:9:249::1";
+    Ip("route add blackhole " + cover);
+    AwaitRoute(last, cover + " blackhole");
+    const uint64_t before = sync->room(family).fill.routes;
+    EXPECT_EQ(sync->room(family).state, FillState::kRoom);
+    Batch(v4, "add", 0, static_cast<int>(92 - before));
+    EXPECT_TRUE(Await([&] { return sync->room(family).state == FillState::kNearlyFull; }));
+    Batch(v4, "add", static_cast<int>(92 - before), 250);
+    const uint64_t waiting = 250 - (100 - before);
+    ASSERT_TRUE(Await([&] { return sync->room(family).refused == waiting; }))
+        << sync->room(family).refused;
+    EXPECT_TRUE(Await([&] { return sync->room(family).state == FillState::kFull; }));
+    EXPECT_EQ(sync->room(family).fill.routes, 100u);
+    EXPECT_EQ(under_test.Route(last), cover + " blackhole");
+    EXPECT_EQ(sync->Diff(Clock::now())->size(), waiting);
+    EXPECT_EQ(sync->RefusedRoutes(1000).size(), waiting);
+    // A dump finds the same, and a new link still gets its connected route and address.
+    ASSERT_TRUE(sync->Resync(Clock::now()).ok());
+    EXPECT_EQ(sync->room(family).refused, waiting);
+    Ip(v4 ? "addr add 172.16.0.1/16 dev wan" : "addr add 2001:db8:77::1/64 dev wan nodad");
+    AwaitRoute(v4 ? "172.16.0.9" : "2001:db8:77::9",
+               v4 ? "172.16.0.0/16 glean wan" : "2001:db8:77::/64 glean wan");
+    // Those that were first go: the others take their places, all of them in the end.
+    Batch(v4, "del", 0, 200);
+    EXPECT_TRUE(Await([&] { return sync->room(family).refused == 0; }));
+    AwaitRoute(last, Prefix(v4, 249) + " prohibit");
+    EXPECT_TRUE(Await([&] { return sync->room(family).state == FillState::kRoom; }));
+    EXPECT_TRUE(sync->Diff(Clock::now())->empty());
+  }
+}
+
 TEST_F(KernelSyncLab, MtuOfTheTapIsReported) {
   StartSync();
   link_changes.clear();

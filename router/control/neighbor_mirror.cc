@@ -29,6 +29,7 @@ bool NeighborMirror::Update(const Key& key, const netlink::NeighborMessage& m,
   if (!m.removed && (m.state & kUsable) != 0 && m.mac && !m.mac->IsMulticast()) {
     Entry& entry = entries_[key];
     entry.generation = generation_;
+    entry.stale = (m.state & NUD_STALE) != 0;
     if (entry.state == State::kResolved && entry.mac == *m.mac) return true;
     entry.state = State::kResolved;
     entry.mac = *m.mac;
@@ -69,6 +70,14 @@ void NeighborMirror::FinishDump(bool complete) {
     Forget(it->first, it->second);
     it = entries_.erase(it);
   }
+}
+
+std::vector<NeighborMirror::Key> NeighborMirror::Stale() const {
+  std::vector<Key> stale;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.state == State::kResolved && entry.stale) stale.push_back(key);
+  }
+  return stale;
 }
 
 void NeighborMirror::RemovePort(PortIndex port) {

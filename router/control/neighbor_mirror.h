@@ -42,17 +42,19 @@ class NeighborMirror {
   void Tick(Clock::time_point now);
 
   size_t size() const { return entries_.size(); }
+  using Key = std::pair<PortIndex, IpAddress>;
+  // Usable, but the kernel has not heard of them lately (NUD_STALE).
+  std::vector<Key> Stale() const;
 
  private:
   enum class State : uint8_t { kResolved, kFailed, kForgotten };
   struct Entry {
     State state = State::kForgotten;
+    bool stale = false;
     MacAddress mac;
     Clock::time_point failed_at;
     uint32_t generation = 0;
   };
-  using Key = std::pair<PortIndex, IpAddress>;
-
   bool Update(const Key& key, const netlink::NeighborMessage& message, Clock::time_point now,
               bool dumped);
   void Forget(const Key& key, Entry& entry);

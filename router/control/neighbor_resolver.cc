@@ -77,6 +77,14 @@ void NeighborResolver::Resolve(PortIndex port, const IpAddress& address, Clock::
   by_sequence_[*sequence] = target;
 }
 
+void NeighborResolver::ReportUse(PortIndex port, const IpAddress& address) {
+  const int if_index = options_.if_index(port);
+  if (if_index == 0) return;
+  // As for a new one: of an entry that is stale NTF_USE makes one that is probed, with its address
+  // kept meanwhile.
+  if (socket_.Send(netlink::ResolveNeighbor(if_index, address)).ok()) ++counters_.uses;
+}
+
 void NeighborResolver::Close(const Target& target, State& state) {
   if (!state.open) return;
   state.open = false;

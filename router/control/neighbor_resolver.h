@@ -31,6 +31,7 @@ struct NeighborResolverCounters {
   uint64_t no_link = 0;     // not asked: the port has no TAP
   uint64_t table_full = 0;  // the kernel's table is full
   uint64_t refused = 0;     // the kernel said no (link down, IPv6 off, not a unicast address)
+  uint64_t uses = 0;        // neighbours reported as used
   uint64_t timed_out = 0;   // the kernel said nothing about the outcome in time
 };
 
@@ -45,6 +46,8 @@ class NeighborResolver {
   };
   static Result<NeighborResolver> Open(Options options);
 
+  // Tells the kernel that packets go to a neighbour that it knows: it confirms the entry.
+  void ReportUse(PortIndex port, const IpAddress& address);
   void Resolve(PortIndex port, const IpAddress& address, Clock::time_point now);
   // The kernel told how it ended (KernelSync's on_neighbor_settled).
   void Finished(PortIndex port, const IpAddress& address);

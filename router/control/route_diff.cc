@@ -1,6 +1,7 @@
 #include "router/control/route_diff.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "router/rib/rib.h"
@@ -52,19 +53,22 @@ Status RouteCollector::RemoveRoute(const IpPrefix& prefix, uint32_t metric) {
   return Status::Ok();
 }
 
-std::vector<RouteDifference> DiffRoutes(const RouteCollector& kernel, const Rib& rib) {
+std::vector<RouteDifference> DiffRoutes(RouteCollector& kernel, const Rib& rib) {
   std::map<RouteCollector::Key, RouteDifference> differences;
-  for (const auto& [key, route] : kernel.routes()) differences[key].kernel = route;
+  RouteCollector::Routes& routes = kernel.routes();
   rib.ForEachRoute([&](const RouteView& view) {
-    const RibRoute held = RouteOf(view);
-    const RouteCollector::Key key(held.prefix, held.metric);
-    const auto found = kernel.routes().find(key);
-    if (found != kernel.routes().end() && Same(found->second, held)) {
-      differences.erase(key);
-    } else {
-      differences[key].held = held;
+    const auto found = routes.find(RouteCollector::Key(view.prefix, view.metric));
+    if (found == routes.end()) {
+      differences[{view.prefix, view.metric}].held = RouteOf(view);
+      return;
     }
+    RibRoute held = RouteOf(view);
+    if (!Same(found->second, held)) {
+      differences[found->first] = {std::move(found->second), std::move(held)};
+    }
+    routes.erase(found);
   });
+  for (auto& [key, route] : routes) differences[key].kernel = std::move(route);
   std::vector<RouteDifference> list;
   list.reserve(differences.size());
   for (auto& [key, difference] : differences) list.push_back(std::move(difference));

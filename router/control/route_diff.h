@@ -3,8 +3,9 @@
 // Pure: values in, values out.
 #pragma once
 
-#include <map>
+#include <functional>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -25,10 +26,16 @@ class RouteCollector : public RibSink {
   void SetNeighborFailed(PortIndex, const IpAddress&) override {}
   void RemoveNeighbor(PortIndex, const IpAddress&) override {}
 
-  const std::map<Key, RibRoute>& routes() const { return routes_; }
+  struct KeyHash {
+    size_t operator()(const Key& key) const noexcept {
+      return std::hash<IpPrefix>()(key.first) * 31 + key.second;
+    }
+  };
+  using Routes = std::unordered_map<Key, RibRoute, KeyHash>;
+  Routes& routes() { return routes_; }
 
  private:
-  std::map<Key, RibRoute> routes_;
+  Routes routes_;
 };
 
 struct RouteDifference {
@@ -36,7 +43,8 @@ struct RouteDifference {
   std::optional<RibRoute> held;    // none: Flyover lacks it
 };
 
-// By prefix and metric; routes that are the same on both sides are left out.
-std::vector<RouteDifference> DiffRoutes(const RouteCollector& kernel, const Rib& rib);
+// By prefix and metric; routes that are the same on both sides are left out. A full table has a
+// million of those, so they are taken out of `kernel` instead of being copied.
+std::vector<RouteDifference> DiffRoutes(RouteCollector& kernel, const Rib& rib);
 
 }  // namespace flyover::router

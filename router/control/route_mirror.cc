@@ -96,8 +96,8 @@ void RouteMirror::NoteBroadcast(const RouteMessage& m, Broadcasts& broadcasts) {
   }
 }
 
-RouteMirror::Entry RouteMirror::EntryOf(const RouteMessage& m) {
-  return {m.table, m.mtu, m.nexthop_id, m.type, m.protocol, m.nexthops};
+RouteMirror::Entry RouteMirror::EntryOf(RouteMessage m) {
+  return {m.table, m.mtu, m.nexthop_id, m.type, m.protocol, std::move(m.nexthops)};
 }
 
 bool RouteMirror::SameRoute(const Entry& a, const Entry& b) {
@@ -197,15 +197,17 @@ void RouteMirror::BeginDump() {
   nexthop_ids_.clear();
 }
 
-void RouteMirror::ApplyDumped(const RouteMessage& m) {
+void RouteMirror::ApplyDumped(RouteMessage m) {
   if (!Wanted(m)) return;
   NoteBroadcast(m, dumped_broadcasts_);
+  // A first dump may be a million routes: every growth touches all those that are there.
+  if (slots_.size() >= slots_.bucket_count()) slots_.rehash(slots_.bucket_count() * 8);
   Slot& slot = slots_[Key{m.destination, m.metric}];
   if (slot.generation != generation_) {
     slot.entries.clear();
     slot.generation = generation_;
   }
-  Entry entry = EntryOf(m);
+  Entry entry = EntryOf(std::move(m));
   if (entry.nexthop_id != 0) nexthop_ids_.insert(entry.nexthop_id);
   slot.entries.push_back(std::move(entry));
 }
@@ -289,17 +291,59 @@ std::optional<RibRoute> RouteMirror::Choose(const Key& key, const Slot& slot) co
   return best;
 }
 
-void RouteMirror::Publish(const Key& key, Slot& slot) {
+bool RouteMirror::Publish(const Key& key, Slot& slot) {
+  std::set<Key>& refused = Refused(key.prefix.family());
   const std::optional<RibRoute> route = Choose(key, slot);
   const uint64_t fingerprint = route ? Fingerprint(*route) : 0;
-  if (fingerprint == slot.published) return;
-  const Status done = route ? sink_.UpsertRoute(*route) : sink_.RemoveRoute(key.prefix, key.metric);
-  if (!done.ok()) {
-    ++counters_.refused;
-    return;
+  if (fingerprint != slot.published) {
+    const Status done =
+        route ? sink_.UpsertRoute(*route) : sink_.RemoveRoute(key.prefix, key.metric);
+    if (!done.ok()) {
+      if (refused.insert(key).second) ++counters_.refused;
+      return false;
+    }
+    ++counters_.changes;
+    slot.published = fingerprint;
   }
-  ++counters_.changes;
-  slot.published = fingerprint;
+  if (!refused.empty()) refused.erase(key);
+  return true;
+}
+
+size_t RouteMirror::RetryRefused() {
+  constexpr unsigned kTries = 20'000;
+  // Where the first few find no room, the others will hardly: but one of them may need less.
+  constexpr unsigned kFailuresInARow = 64;
+  size_t in = 0;
+  for (const IpFamily family : {IpFamily::kIpv4, IpFamily::kIpv6}) {
+    std::set<Key>& refused = Refused(family);
+    Key& last = retried_[family == IpFamily::kIpv4 ? 0 : 1];
+    unsigned failures = 0;
+    for (unsigned tries = 0; tries < kTries && failures < kFailuresInARow; ++tries) {
+      auto next = refused.upper_bound(last);
+      if (next == refused.end()) next = refused.begin();
+      if (next == refused.end()) break;
+      last = *next;
+      const auto slot = slots_.find(last);
+      const bool done = slot == slots_.end() || Publish(last, slot->second);
+      if (slot == slots_.end()) refused.erase(last);
+      failures = done ? 0 : failures + 1;
+      in += done ? 1 : 0;
+    }
+  }
+  return in;
+}
+
+std::vector<RibRoute> RouteMirror::RefusedRoutes(size_t limit) const {
+  std::vector<RibRoute> routes;
+  for (const std::set<Key>& refused : refused_) {
+    for (const Key& key : refused) {
+      if (routes.size() == limit) return routes;
+      const auto slot = slots_.find(key);
+      if (slot == slots_.end()) continue;
+      if (auto route = Choose(key, slot->second)) routes.push_back(*std::move(route));
+    }
+  }
+  return routes;
 }
 
 }  // namespace flyover::router

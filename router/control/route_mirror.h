@@ -16,6 +16,8 @@
 // Threads: the control thread.
 #pragma once
 
+#include <array>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -31,7 +33,7 @@ namespace flyover::router {
 
 struct RouteMirrorCounters {
   uint64_t changes = 0;       // made to the RIB
-  uint64_t refused = 0;       // by the RIB (a table is full); tried again at the next dump
+  uint64_t refused = 0;       // routes that the RIB had no room for, each once until it got in
   uint64_t other_table = 0;   // messages about tables that are not mirrored
   uint64_t foreign = 0;       // ... over interfaces that are no port's
   uint64_t with_source = 0;   // ... of source-specific routes
@@ -50,7 +52,7 @@ class RouteMirror {
   // A dump: Begin, every route of both families, Finish. What the dump did not mention goes, unless
   // the dump may have gaps. A dump that failed is simply begun again.
   void BeginDump();
-  void ApplyDumped(const netlink::RouteMessage& message);
+  void ApplyDumped(netlink::RouteMessage message);
   void FinishDump(bool complete);
 
   // A next-hop object that some route uses (its change is not announced for every route).
@@ -58,6 +60,13 @@ class RouteMirror {
   // Directed broadcast addresses by interface index.
   using Broadcasts = std::set<std::pair<int, Ipv4Address>>;
   const Broadcasts& broadcasts() const { return broadcasts_; }
+
+  // Routes that the RIB has no room for: what they cover follows the next shorter prefix.
+  size_t refused(IpFamily family) const { return Refused(family).size(); }
+  // Tries some of them again, in turn; returns how many got in. To be called now and then.
+  size_t RetryRefused();
+  // At most `limit` of them, by prefix.
+  std::vector<RibRoute> RefusedRoutes(size_t limit) const;
 
   // Prefix and metric pairs that are known, usable or not.
   size_t size() const { return slots_.size(); }
@@ -67,7 +76,7 @@ class RouteMirror {
   struct Key {
     IpPrefix prefix;
     uint32_t metric;
-    bool operator==(const Key&) const = default;
+    auto operator<=>(const Key&) const = default;
   };
   struct KeyHash {
     size_t operator()(const Key& k) const noexcept {
@@ -91,7 +100,7 @@ class RouteMirror {
   bool Wanted(const netlink::RouteMessage& message);
   static void NoteBroadcast(const netlink::RouteMessage& message, Broadcasts& broadcasts);
   unsigned Rank(uint32_t table) const;
-  static Entry EntryOf(const netlink::RouteMessage& message);
+  static Entry EntryOf(netlink::RouteMessage message);
   static bool SameRoute(const Entry& a, const Entry& b);
   // A route that the kernel merges with others of its key into one multipath route.
   static bool Merges(const Key& key, const Entry& entry);
@@ -99,12 +108,20 @@ class RouteMirror {
   void Remove(const Key& key, Slot& slot, const Entry& entry);
   std::optional<RibRoute> RouteOf(const Key& key, const Entry& entry) const;
   std::optional<RibRoute> Choose(const Key& key, const Slot& slot) const;
-  void Publish(const Key& key, Slot& slot);
+  // False: the RIB has no room for it.
+  bool Publish(const Key& key, Slot& slot);
+
+  std::set<Key>& Refused(IpFamily family) { return refused_[family == IpFamily::kIpv4 ? 0 : 1]; }
+  const std::set<Key>& Refused(IpFamily family) const {
+    return refused_[family == IpFamily::kIpv4 ? 0 : 1];
+  }
 
   std::vector<uint32_t> tables_;
   std::function<PortIndex(int)> port_of_;
   RibSink& sink_;
   std::unordered_map<Key, Slot, KeyHash> slots_;
+  std::array<std::set<Key>, 2> refused_;  // by family
+  std::array<Key, 2> retried_{};          // the last one that was tried again
   Broadcasts broadcasts_;
   Broadcasts dumped_broadcasts_;
   std::set<uint32_t>

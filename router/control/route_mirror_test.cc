@@ -287,6 +287,28 @@ TEST_F(RouteMirrorTest, RefusedRouteIsTriedAgainAtTheNextDump) {
   EXPECT_EQ(rib.At("10.1.0.0/16 0"), kVia + " 1/10.0.0.2/1");
 }
 
+TEST_F(RouteMirrorTest, RefusedRoutesGetInWhenThereIsRoom) {
+  const char* const prefixes[] = {"10.1.0.0/16", "10.2.0.0/16", "2001:db8:1::/48"};
+  const char* const gateways[] = {"10.0.0.2", "10.0.0.2", "2001:db8::2"};
+  rib.full = true;
+  for (int i = 0; i < 3; ++i) mirror.Apply(Message(prefixes[i], {Via(gateways[i], kLan)}));
+  EXPECT_EQ(mirror.refused(IpFamily::kIpv4), 2u);
+  EXPECT_EQ(mirror.refused(IpFamily::kIpv6), 1u);
+  EXPECT_EQ(mirror.RefusedRoutes(2).size(), 2u);
+  EXPECT_EQ(mirror.RefusedRoutes(10).back().prefix.ToString(), "2001:db8:1::/48");
+  EXPECT_EQ(mirror.RetryRefused(), 0u);
+  EXPECT_EQ(mirror.counters().refused, 3u) << "each once, however often it is tried";
+  // One that the kernel takes back waits no longer.
+  mirror.Apply(Message("10.2.0.0/16", {Via("10.0.0.2", kLan)}).Removed());
+  EXPECT_EQ(mirror.refused(IpFamily::kIpv4), 1u);
+  rib.full = false;
+  EXPECT_EQ(mirror.RetryRefused(), 2u);
+  EXPECT_EQ(rib.At("10.1.0.0/16 0"), kVia + " 1/10.0.0.2/1");
+  EXPECT_EQ(rib.At("2001:db8:1::/48 1024"), kVia + " 1/2001:db8::2/1");
+  EXPECT_EQ(mirror.refused(IpFamily::kIpv4) + mirror.refused(IpFamily::kIpv6), 0u);
+  EXPECT_EQ(mirror.RetryRefused(), 0u);
+}
+
 TEST_F(RouteMirrorTest, BroadcastsAndNexthopObjects) {
   mirror.Apply(Message("10.0.0.255/32", {OnLink(kLan)}).Type(RTN_BROADCAST).Table(RT_TABLE_LOCAL));
   mirror.Apply(

@@ -49,7 +49,9 @@ void LookupGroups(const ForwardingTables& tables, Burst& burst, const IndexList&
 uint32_t MemberHash(const RouterLcore& router, const rte_mbuf* m, const PacketMeta& meta) {
   uint64_t hash = meta.flow_hash;
   const bool own_l3 = meta.overhead == 0 && (meta.flags & kOriginated) == 0;
-  if (own_l3 && router.ecmp_symmetric) {
+  if (own_l3 && !router.ecmp_ports) {
+    hash = AddressFlowHash(router.flow_key, m, meta, router.ecmp_symmetric);
+  } else if (own_l3 && router.ecmp_symmetric) {
     hash = SymmetricFlowHash(router.flow_key, m, meta);
   } else if (own_l3 && (meta.flags & kIpv6) != 0 && router.ecmp_flow_label) {
     // RFC 6438: the flow label stands for what the router cannot read.
@@ -287,6 +289,7 @@ void AdjacencyRewrite(StageContext& ctx, RouterLcore& router, Burst& burst, cons
       ctx.Drop(m, DropReason::kPortDown);
       continue;
     }
+    router.use.Count(adjacency.counter);
     // Stage 2 took tags off: the Ethernet header ends where the IP header begins.
     auto* const ethernet = HeaderAt<EthernetHeader>(m, meta.l3_offset - kEthernetLength);
     std::memcpy(static_cast<void*>(ethernet), adjacency.dst_src_mac.data(), 12);

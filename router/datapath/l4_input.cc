@@ -65,6 +65,22 @@ void internal::CheckIcmp(const rte_mbuf* m, PacketMeta& meta) {
   if (error) meta.flags |= kIcmpError;
 }
 
+uint64_t AddressFlowHash(const HashKey& key, const rte_mbuf* m, const PacketMeta& meta,
+                         bool symmetric) {
+  if ((meta.flags & kIpv6) == 0) {
+    const auto* ip = rte_pktmbuf_mtod_offset(m, const Ipv4Header*, meta.l3_offset);
+    uint32_t src = ip->src.host(), dst = ip->dst.host();
+    if (symmetric && src > dst) std::swap(src, dst);
+    return HashIpv4Flow(key, src, dst, 0, 0);
+  }
+  const auto* ip = rte_pktmbuf_mtod_offset(m, const Ipv6Header*, meta.l3_offset);
+  const bool swap = symmetric && std::memcmp(ip->src, ip->dst, 16) > 0;
+  std::array<uint8_t, 32> addresses;
+  std::memcpy(addresses.data(), swap ? ip->dst : ip->src, 16);
+  std::memcpy(addresses.data() + 16, swap ? ip->src : ip->dst, 16);
+  return HashIpv6Flow(key, addresses.data(), 0, 0);
+}
+
 uint64_t SymmetricFlowHash(const HashKey& key, const rte_mbuf* m, const PacketMeta& meta) {
   const uint32_t ports = FlowPorts(m, meta);
   const uint32_t swapped = (ports >> 16) | (ports << 16);

@@ -22,6 +22,10 @@ inline uint32_t FlowPorts(const rte_mbuf* m, const PacketMeta& meta);
 // As meta.flow_hash, but the same for both directions of a flow.
 uint64_t SymmetricFlowHash(const HashKey& key, const rte_mbuf* m, const PacketMeta& meta);
 
+// Of source and destination address alone; `symmetric`: the same for both directions.
+uint64_t AddressFlowHash(const HashKey& key, const rte_mbuf* m, const PacketMeta& meta,
+                         bool symmetric);
+
 // DHCP in either direction (UDP 67, 68; DHCPv6 546, 547).
 bool IsDhcp(const rte_mbuf* m, const PacketMeta& meta);
 // From a DHCP server to a client on this box, whose address may not be configured yet: in a

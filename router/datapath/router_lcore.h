@@ -15,6 +15,7 @@
 #include "router/datapath/icmp_limiter.h"
 #include "router/datapath/port_table.h"
 #include "router/fib/forwarding_tables.h"
+#include "router/fib/use_counters.h"
 
 namespace flyover::router {
 
@@ -41,12 +42,14 @@ struct RouterLcore {
   uint64_t ecmp_key = 0;  // mixed into the flow hash before a member is picked
   bool ecmp_symmetric = false;
   bool ecmp_flow_label = true;
+  bool ecmp_ports = true;  // false: addresses alone
   IcmpSourceConfig icmp_source;
   TunnelMtus* tunnel_mtus = nullptr;  // written by any lcore
   rte_ring* resolve_ring = nullptr;   // of ResolveRequest; single producer: this lcore
 
   // This lcore's own.
   HoldTable hold;
+  UseCounters use;  // packets by neighbour
   IcmpLimiter icmp_errors;
   uint16_t icmp_id = 0;       // IPv4 identification of our errors
   uint16_t tunnel_ip_id = 0;  // and of outer headers that may be cut

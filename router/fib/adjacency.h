@@ -32,8 +32,9 @@ struct alignas(64) Adjacency {
       dst_src_mac{};  // the first bytes of the frame; destination is zero unless kResolved
   AdjacencyState state = AdjacencyState::kUnresolved;
   PortIndex port = kNoPort;
-  uint16_t mtu = 0;   // of L3, bytes: the smaller of the port's and the route's
-  IpAddress nexthop;  // whom to resolve
+  uint16_t mtu = 0;      // of L3, bytes: the smaller of the port's and the route's
+  IpAddress nexthop;     // whom to resolve
+  uint32_t counter = 0;  // place in UseCounters; 0: of nobody
 };
 static_assert(sizeof(Adjacency) == 64);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <numeric>
 #include <unordered_map>
 
@@ -9,6 +10,49 @@ namespace flyover::router {
 
 unsigned BucketCount(size_t members) {
   return static_cast<unsigned>(std::clamp<size_t>(std::bit_ceil(members * 16), 64, 4096));
+}
+
+unsigned BucketCount(const std::vector<WeightedMember>& members) {
+  constexpr unsigned kMost = 8192;
+  constexpr double kGoodEnough = 0.01;
+  unsigned buckets = BucketCount(members.size());
+  while (buckets < kMost &&
+         WorstShareError(members, BucketShares(members, buckets)) > kGoodEnough) {
+    buckets *= 2;
+  }
+  return buckets;
+}
+
+double WorstShareError(const std::vector<WeightedMember>& members,
+                       const std::vector<unsigned>& shares) {
+  double weights = 0, buckets = 0, worst = 0;
+  for (const WeightedMember& m : members) weights += m.weight;
+  for (const unsigned share : shares) buckets += share;
+  for (size_t i = 0; i < members.size(); ++i) {
+    const double exact = members[i].weight * buckets / weights;
+    worst = std::max(worst, std::abs(shares[i] - exact) / exact);
+  }
+  return worst;
+}
+
+BucketChange CompareBuckets(const std::vector<uint32_t>& previous,
+                            const std::vector<uint32_t>& now) {
+  BucketChange change{.buckets = static_cast<uint32_t>(now.size())};
+  if (previous.empty()) return change;
+  const size_t repeat = now.size() / previous.size();
+  std::unordered_map<uint32_t, uint32_t> had, has;
+  for (size_t b = 0; b < now.size(); ++b) {
+    change.moved += previous[b / repeat] != now[b] ? 1 : 0;
+    ++had[previous[b / repeat]];
+    ++has[now[b]];
+  }
+  uint32_t keepable = 0;
+  for (const auto& [key, count] : has) {
+    const auto before = had.find(key);
+    if (before != had.end()) keepable += std::min(before->second, count);
+  }
+  change.least = change.buckets - keepable;
+  return change;
 }
 
 std::vector<unsigned> BucketShares(const std::vector<WeightedMember>& members, unsigned buckets) {
@@ -34,8 +78,7 @@ std::vector<unsigned> BucketShares(const std::vector<WeightedMember>& members, u
 
 std::vector<uint16_t> AssignBuckets(const std::vector<WeightedMember>& members,
                                     const std::vector<uint32_t>& previous) {
-  const unsigned count =
-      std::max(BucketCount(members.size()), static_cast<unsigned>(previous.size()));
+  const unsigned count = std::max(BucketCount(members), static_cast<unsigned>(previous.size()));
   std::vector<unsigned> left = BucketShares(members, count);
 
   std::unordered_map<uint32_t, uint16_t> by_key;

@@ -63,12 +63,13 @@ TEST(EcmpBuckets, RemovalMovesOnlyTheRemovedMembersBuckets) {
   const std::vector<WeightedMember> three = {{1, 1}, {2, 1}, {4, 1}};
   const std::vector<uint32_t> before = KeysOf(four, AssignBuckets(four, {}));
   const std::vector<uint32_t> after = KeysOf(three, AssignBuckets(three, before));
-  ASSERT_EQ(before.size(), after.size());
-  for (size_t b = 0; b < before.size(); ++b) {
-    if (before[b] != 3) {
-      EXPECT_EQ(after[b], before[b]) << b;
+  ASSERT_EQ(after.size(), 256u) << "64 are too few for three";
+  for (size_t b = 0; b < after.size(); ++b) {
+    if (before[b / 4] != 3) {
+      EXPECT_EQ(after[b], before[b / 4]) << b;
     }
   }
+  EXPECT_EQ(CompareBuckets(before, after), (BucketChange{256, 64, 64}));
 }
 
 TEST(EcmpBuckets, AdditionMovesOnlyTheNewMembersShare) {
@@ -76,9 +77,49 @@ TEST(EcmpBuckets, AdditionMovesOnlyTheNewMembersShare) {
   const std::vector<WeightedMember> four = {{1, 1}, {2, 1}, {3, 1}, {4, 1}};
   const std::vector<uint32_t> before = KeysOf(three, AssignBuckets(three, {}));
   const std::vector<uint32_t> after = KeysOf(four, AssignBuckets(four, before));
+  ASSERT_EQ(before.size(), after.size());
   for (size_t b = 0; b < before.size(); ++b) {
     EXPECT_TRUE(after[b] == before[b] || after[b] == 3) << b;
   }
+  EXPECT_EQ(CompareBuckets(before, after), (BucketChange{256, 64, 64}));
+}
+
+TEST(EcmpBuckets, SharesAreWithinOnePercentOfTheWeights) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  for (unsigned run = 0; run < 2000; ++run) {
+    // Equal weights for every number of members; other weights so that each has 1/82 or more.
+    std::vector<WeightedMember> members(run < 63 ? run + 2 : 2 + random() % 15);
+    for (size_t i = 0; i < members.size(); ++i) {
+      members[i] = {static_cast<uint32_t>(i),
+                    run < 63 ? 1 : static_cast<uint32_t>(50 + random() % 200)};
+    }
+    const unsigned buckets = BucketCount(members);
+    EXPECT_LE(WorstShareError(members, BucketShares(members, buckets)), 0.01)
+        << members.size() << " members, " << buckets << " buckets";
+  }
+}
+
+TEST(EcmpBuckets, NoChangeMovesMoreThanItMust) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  std::vector<uint32_t> before;
+  uint64_t moved = 0;
+  for (unsigned run = 0; run < 500; ++run) {
+    std::vector<WeightedMember> members;
+    for (uint32_t key = 0; key < 24; ++key) {
+      if (random() % 3 != 0) members.push_back({key, static_cast<uint32_t>(1 + random() % 8)});
+    }
+    if (members.empty()) continue;
+    const std::vector<uint32_t> after = KeysOf(members, AssignBuckets(members, before));
+    const BucketChange change = CompareBuckets(before, after);
+    EXPECT_EQ(change.moved, change.least);
+    moved += change.moved;
+    before = after;
+  }
+  EXPECT_GT(moved, 0u);
 }
 
 TEST(EcmpBuckets, MoreBucketsKeepTheHighBitsMeaning) {

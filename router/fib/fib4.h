@@ -61,6 +61,11 @@ class Fib4 {
   // Of what the writer keeps beside it.
   size_t rule_bytes() const { return rules_.memory_bytes(); }
   size_t memory_bytes() const { return table_bytes() + rule_bytes(); }
+  // The most that table_bytes() and rule_bytes() can be.
+  static size_t TableBytes(uint32_t tbl8_groups) {
+    return ((size_t{1} << 24) + size_t{tbl8_groups} * 256) * sizeof(Entry);
+  }
+  static size_t RuleBytes(size_t routes) { return FlatMap<uint64_t, uint32_t>::BytesFor(routes); }
   uint32_t tbl8_groups() const { return tbl8_pool_->limit(); }
   // Those in their grace period included.
   uint32_t tbl8_groups_used() const { return tbl8_pool_->used(); }

@@ -86,6 +86,12 @@ class Fib6 {
   // Of what the writer keeps beside it.
   size_t rule_bytes() const { return short_rules_.memory_bytes() + long_rules_.memory_bytes(); }
   size_t memory_bytes() const { return table_bytes() + rule_bytes(); }
+  // The most that table_bytes() can be, and rule_bytes() with prefixes up to /63.
+  static size_t TableBytes(uint32_t nodes) {
+    return (size_t{1} << kChunkBits) * sizeof(Entry) + size_t{nodes} * sizeof(Line) +
+           size_t{nodes / 256} * kWideWords * sizeof(WideWord) + size_t{nodes} * sizeof(Entry);
+  }
+  static size_t RuleBytes(size_t routes) { return FlatMap<uint64_t, uint32_t>::BytesFor(routes); }
   uint32_t capacity() const { return line_pool_->limit(); }
   // Those in their grace period included.
   uint32_t nodes_used() const { return line_pool_->used() + wide_pool_->used(); }

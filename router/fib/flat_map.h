@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "router/fib/huge_page_allocator.h"
+
 namespace flyover::router {
 
 template <typename Key, typename Value, typename Hash = std::hash<Key>>
@@ -17,6 +19,12 @@ class FlatMap {
 
   size_t size() const { return size_; }
   size_t memory_bytes() const { return slots_.size() * sizeof(Slot); }
+  // What it will take with `entries`.
+  static size_t BytesFor(size_t entries) {
+    size_t slots = kMinSlots;
+    while (entries * 8 > slots * 5) slots *= 2;
+    return slots * sizeof(Slot);
+  }
 
   Value* Find(const Key& key) {
     return const_cast<Value*>(static_cast<const FlatMap*>(this)->Find(key));
@@ -80,6 +88,8 @@ class FlatMap {
     Value value{};
   };
 
+  using Slots = std::vector<Slot, HugePageAllocator<Slot>>;
+
   size_t Mask() const { return slots_.size() - 1; }
   size_t Next(size_t i) const { return (i + 1) & Mask(); }
   // std::hash of integers is the identity: the product spreads what differs in few bits over all of
@@ -92,7 +102,7 @@ class FlatMap {
   }
 
   void Grow() {
-    std::vector<Slot> old(slots_.size() * 2);
+    Slots old(slots_.size() * 2);
     old.swap(slots_);
     for (Slot& slot : old) {
       if (!slot.used) continue;
@@ -102,7 +112,7 @@ class FlatMap {
     }
   }
 
-  std::vector<Slot> slots_;  // a power of two
+  Slots slots_;  // a power of two
   size_t size_ = 0;
 };
 

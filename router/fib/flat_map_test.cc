@@ -49,5 +49,13 @@ void RunAgainstModel() {
 TEST(FlatMap, AgreesWithUnorderedMap) { RunAgainstModel<std::hash<uint64_t>>(); }
 TEST(FlatMap, AgreesWithUnorderedMapUnderCollisions) { RunAgainstModel<PoorHash>(); }
 
+TEST(FlatMap, TellsItsMemoryBeforehand) {
+  FlatMap<uint64_t, uint32_t> map;
+  for (uint64_t i = 0; i < 5000; ++i) {
+    ASSERT_EQ(map.memory_bytes(), (FlatMap<uint64_t, uint32_t>::BytesFor(i))) << i;
+    map[i] = 1;
+  }
+}
+
 }  // namespace
 }  // namespace flyover::router

@@ -3,11 +3,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "router/fib/adjacency.h"
 #include "router/fib/fib4.h"
 #include "router/fib/fib6.h"
 #include "router/fib/nexthop_group.h"
+#include "router/fib/route_capacity.h"
+#include "router/fib/use_counters.h"
 
 namespace flyover::router {
 
@@ -17,6 +20,12 @@ struct ForwardingTables {
     uint32_t fib6_nodes = Fib6::kDefaultNodes;
     uint32_t groups = 1u << 20;
     uint32_t adjacencies = 1u << 20;
+    static Options For(const RouteCapacity& capacity) {
+      Options options;
+      options.tbl8_groups = capacity.tbl8_groups();
+      options.fib6_nodes = capacity.fib6_nodes();
+      return options;
+    }
   };
   ForwardingTables() : ForwardingTables(Options{}) {}
   explicit ForwardingTables(const Options& options)
@@ -35,6 +44,8 @@ struct ForwardingTables {
   Fib6 feasible6;
   GroupTable groups;
   AdjacencyTable adjacencies;
+  // Of every lcore; set before lcores run, read by the control thread.
+  std::vector<const UseCounters*> use;
   // Moves, with release order, after every change of a neighbour or a port: lcores then look again
   // at what they hold.
   std::atomic<uint32_t> neighbor_generation{0};

@@ -26,6 +26,7 @@ struct GroupTable::Group {
   uint64_t word = 0;
   std::unique_ptr<const Buckets> buckets;  // none for a single member
   std::vector<uint32_t> keys;              // by bucket: GroupMember::key
+  BucketChange last_change;
 };
 
 GroupTable::GroupTable(size_t capacity)
@@ -53,6 +54,8 @@ GroupTable::Group GroupTable::Build(const GroupSpec& spec, const Group* previous
       AssignBuckets(members, previous == nullptr ? std::vector<uint32_t>{} : previous->keys);
 
   auto buckets = std::make_unique<Buckets>();
+  buckets->members.reserve(assigned.size());
+  group.keys.reserve(assigned.size());
   for (const uint16_t member : assigned) {
     buckets->members.push_back(spec.members[member].adjacency);
     group.keys.push_back(spec.members[member].key);
@@ -62,6 +65,11 @@ GroupTable::Group GroupTable::Build(const GroupSpec& spec, const Group* previous
   const auto bits = static_cast<uint64_t>(__builtin_ctzll(assigned.size()));
   group.word |= bits << kBucketBitsShift | address;
   group.buckets = std::move(buckets);
+  if (previous != nullptr && !previous->keys.empty()) {
+    const BucketChange change = CompareBuckets(previous->keys, group.keys);
+    // Updates that are about neighbours only move nothing and are no change.
+    group.last_change = change.moved == 0 ? previous->last_change : change;
+  }
   return group;
 }
 
@@ -85,6 +93,15 @@ void GroupTable::Update(GroupId id, const GroupSpec& spec, QsbrDomain& qsbr) {
   words_[id.value()].store(next.word, std::memory_order_release);
   std::swap(groups_[id.value()], next);
   qsbr.Retire(std::move(next.buckets));
+}
+
+GroupTable::View GroupTable::ViewOf(GroupId id) const {
+  const Group& group = groups_[id.value()];
+  View view;
+  view.last_change = group.last_change;
+  if (GroupWord(group.word).action() != NexthopAction::kForward) return view;
+  for (const uint32_t key : group.keys) ++view.buckets[key];
+  return view;
 }
 
 void GroupTable::Destroy(GroupId id, QsbrDomain& qsbr) {

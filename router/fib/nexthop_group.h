@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "common/base/status.h"
 #include "common/base/strong_id.h"
 #include "common/rcu/qsbr_domain.h"
 #include "router/fib/block_pool.h"
+#include "router/fib/ecmp_buckets.h"
 #include "router/fib/mapped_array.h"
 
 namespace flyover::router {
@@ -109,6 +111,13 @@ class GroupTable {
   void Update(GroupId id, const GroupSpec& spec, QsbrDomain& qsbr);
   // REQUIRES: no FIB entry points at it any more.
   void Destroy(GroupId id, QsbrDomain& qsbr);
+  // Buckets by member's key, and what the last change of members or weights did to the flows. Of a
+  // group that Create or Update made; empty unless it forwards.
+  struct View {
+    std::unordered_map<uint32_t, uint32_t> buckets;
+    BucketChange last_change;
+  };
+  View ViewOf(GroupId id) const;
   uint32_t capacity() const { return pool_->limit(); }
   uint32_t used() const { return pool_->used(); }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <iostream>
 #include <map>
 
 namespace flyover::router {
@@ -108,6 +110,56 @@ TEST_F(GroupTableTest, FullTableRefusesAndReusesAfterTheGracePeriod) {
   EXPECT_EQ(groups_.Load(last).action(), NexthopAction::kLocal);
   qsbr_.Reclaim();
   EXPECT_EQ(*groups_.Create({NexthopAction::kBlackhole, kNoPort, {}}), last);
+}
+
+TEST_F(GroupTableTest, LastChangeIsOfMembersAndWeightsOnly) {
+  const GroupMember a{1, AdjacencyId(10), 1}, b{2, AdjacencyId(20), 1}, c{3, AdjacencyId(30), 2};
+  const GroupId id = *groups_.Create(Forward({a, b}));
+  EXPECT_EQ(groups_.ViewOf(id).last_change, BucketChange{});
+  groups_.Update(id, Forward({a, b, c}), qsbr_);
+  const GroupTable::View view = groups_.ViewOf(id);
+  EXPECT_EQ(view.last_change, (BucketChange{64, 32, 32}));
+  EXPECT_EQ(view.buckets, (std::unordered_map<uint32_t, uint32_t>{{1, 16}, {2, 16}, {3, 32}}));
+  // A neighbour's new adjacency moves no flow.
+  groups_.Update(id, Forward({a, {2, AdjacencyId(21), 1}, c}), qsbr_);
+  EXPECT_EQ(groups_.ViewOf(id).last_change, (BucketChange{64, 32, 32}));
+  groups_.Update(id, Forward({c}), qsbr_);
+  EXPECT_EQ(groups_.ViewOf(id).buckets, (std::unordered_map<uint32_t, uint32_t>{{3, 1}}));
+}
+
+// The largest that the router promises: 4,096 groups of 64 members, and one of the members fails.
+TEST(GroupTable, FourThousandGroupsOfSixtyFourMembers) {
+  constexpr uint32_t kGroups = 4096, kMembers = 64;
+  QsbrDomain qsbr(1);
+  GroupTable groups(kGroups);
+  GroupSpec spec = Forward({});
+  for (uint32_t m = 0; m < kMembers; ++m) spec.members.push_back({m, AdjacencyId(m + 1), 1});
+  const auto begun = std::chrono::steady_clock::now();
+  std::vector<GroupId> ids;
+  uint64_t buckets = 0;
+  for (uint32_t g = 0; g < kGroups; ++g) {
+    ids.push_back(*groups.Create(spec));
+    buckets += groups.Load(ids.back()).bucket_count();
+  }
+  const auto made = std::chrono::steady_clock::now();
+  spec.members.erase(spec.members.begin() + 17);
+  uint64_t moved = 0, least = 0;
+  for (const GroupId id : ids) {
+    groups.Update(id, spec, qsbr);
+    moved += groups.ViewOf(id).last_change.moved;
+    least += groups.ViewOf(id).last_change.least;
+  }
+  const auto failed = std::chrono::steady_clock::now();
+  const auto ms = [](auto span) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
+  };
+  std::cout << kGroups << " groups of " << kMembers << ": " << (buckets * 8 >> 20)
+            << " MiB, made in " << ms(made - begun)
+            << " ms; a member fails in all of them: " << ms(failed - made) << " ms, " << moved
+            << " buckets moved, " << least << " had to\n";
+  EXPECT_EQ(buckets, uint64_t{kGroups} * 1024);
+  EXPECT_EQ(moved, least);
+  EXPECT_EQ(groups.Create(spec).status().code(), StatusCode::kResourceExhausted);
 }
 
 }  // namespace

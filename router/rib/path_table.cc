@@ -43,7 +43,27 @@ size_t PathTable::SpecHash::operator()(const PathSpec& spec) const noexcept {
 }
 
 PathTable::PathTable(ForwardingTables& tables, const LinkState& links, QsbrDomain& qsbr)
-    : tables_(tables), links_(links), qsbr_(qsbr), paths_(1) {}
+    : tables_(tables),
+      links_(links),
+      qsbr_(qsbr),
+      paths_(1),
+      counters_(std::make_shared<BlockPool>(UseCounters::kPlaces - 1)) {}
+
+uint64_t PathTable::Counted(uint32_t counter) const {
+  uint64_t packets = 0;
+  if (counter == BlockPool::kNone) return packets;
+  for (const UseCounters* const lcore : tables_.use) packets += lcore->Packets(counter);
+  return packets;
+}
+
+uint64_t PathTable::Packets(const NeighborKey& key) const {
+  uint64_t packets = 0;
+  for (auto it = adjacencies_.lower_bound({key, 0}); it != adjacencies_.end(); ++it) {
+    if (it->first.neighbor != key) break;
+    packets += Counted(it->second.counter) - it->second.counted;
+  }
+  return packets;
+}
 
 bool PathTable::IsUsable(const PathSpec& spec) const {
   return spec.nexthops.empty() ||
@@ -65,7 +85,7 @@ GroupSpec PathTable::GroupSpecOf(const Path& path) const {
   return group;
 }
 
-Adjacency PathTable::Describe(const AdjacencyKey& key) const {
+Adjacency PathTable::Describe(const AdjacencyKey& key, uint32_t counter) const {
   const RibPort& port = links_.port(key.neighbor.port);
   const Neighbor neighbor = links_.neighbor(key.neighbor);
   Adjacency adjacency;
@@ -77,6 +97,7 @@ Adjacency PathTable::Describe(const AdjacencyKey& key) const {
   adjacency.port = key.neighbor.port;
   adjacency.mtu = key.mtu == 0 ? port.mtu : std::min(key.mtu, port.mtu);
   adjacency.nexthop = key.neighbor.address;
+  adjacency.counter = counter;
   return adjacency;
 }
 
@@ -90,9 +111,15 @@ Result<PathTable::AdjacencyMap::iterator> PathTable::AcquireAdjacency(const Adja
       return Status(StatusCode::kResourceExhausted,
                     "too many next hops (" + std::to_string(adjacencies_.size()) + ")");
     }
-    Result<AdjacencyId> id = tables_.adjacencies.Create(Describe(key));
-    if (!id.ok()) return id.status();
-    it = adjacencies_.emplace(key, AdjacencyRecord{next_key_++, *id, {}}).first;
+    // kNone: there are more than places; such a neighbour is not counted.
+    const uint32_t counter = counters_->Allocate(1);
+    Result<AdjacencyId> id = tables_.adjacencies.Create(Describe(key, counter));
+    if (!id.ok()) {
+      if (counter != BlockPool::kNone) counters_->Free({counter, 1});
+      return id.status();
+    }
+    it = adjacencies_.emplace(key, AdjacencyRecord{next_key_++, counter, Counted(counter), *id, {}})
+             .first;
   }
   it->second.paths.push_back(user);
   return it;
@@ -105,6 +132,9 @@ void PathTable::ReleaseAdjacency(AdjacencyMap::iterator adjacency, PathId user) 
   paths.pop_back();
   if (!paths.empty()) return;
   tables_.adjacencies.Retire(adjacency->second.id, qsbr_);
+  if (adjacency->second.counter != BlockPool::kNone) {
+    BlockPool::Retire(counters_, {{adjacency->second.counter, 1}}, qsbr_);
+  }
   adjacencies_.erase(adjacency);
 }
 
@@ -164,10 +194,10 @@ void PathTable::Release(PathId id) {
 }
 
 AdjacencyId PathTable::Renew(const AdjacencyKey& key, AdjacencyRecord& record) {
-  Result<AdjacencyId> id = tables_.adjacencies.Create(Describe(key));
+  Result<AdjacencyId> id = tables_.adjacencies.Create(Describe(key, record.counter));
   if (!id.ok()) {
     qsbr_.Reclaim();
-    id = tables_.adjacencies.Create(Describe(key));
+    id = tables_.adjacencies.Create(Describe(key, record.counter));
   }
   // Half of the slots are free but for stalled lcores; then the old state stays until the next
   // change.

@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "common/base/status.h"
 #include "common/rcu/qsbr_domain.h"
+#include "router/fib/block_pool.h"
 #include "router/fib/forwarding_tables.h"
 #include "router/rib/link_state.h"
 #include "router/rib/rib_types.h"
@@ -48,6 +50,20 @@ class PathTable {
   GroupId group(PathId id) const { return paths_[id].group; }
   bool usable(PathId id) const { return paths_[id].usable; }
 
+  // Every path that several next hops share, with the key of each next hop's member.
+  template <typename Visit>
+  void ForEachShared(Visit visit) const {
+    for (const Path& path : paths_) {
+      if (path.adjacencies.size() < 2) continue;
+      std::vector<uint32_t> keys;
+      for (const auto& adjacency : path.adjacencies) keys.push_back(adjacency->second.key);
+      visit(*path.spec, path.group, path.references, keys);
+    }
+  }
+
+  // Sent to the neighbour by all lcores since something routes through it.
+  uint64_t Packets(const NeighborKey& key) const;
+
   // The neighbour's state has changed in LinkState.
   void NeighborChanged(const NeighborKey& key);
   // The port has changed in LinkState. True: the usable() of a path has changed.
@@ -62,6 +78,8 @@ class PathTable {
   };
   struct AdjacencyRecord {
     uint32_t key = 0;           // GroupMember::key
+    uint32_t counter = 0;       // Adjacency::counter
+    uint64_t counted = 0;       // by others, before it had that place
     AdjacencyId id;             // its current slot
     std::vector<PathId> paths;  // that send through it
   };
@@ -84,7 +102,9 @@ class PathTable {
     return spec.action == NexthopAction::kGlean && links_.point_to_point(spec.nexthops[0].port);
   }
   GroupSpec GroupSpecOf(const Path& path) const;
-  Adjacency Describe(const AdjacencyKey& key) const;
+  Adjacency Describe(const AdjacencyKey& key, uint32_t counter) const;
+  // What all lcores have counted at a place.
+  uint64_t Counted(uint32_t counter) const;
   Result<AdjacencyMap::iterator> AcquireAdjacency(const AdjacencyKey& key, PathId user);
   void ReleaseAdjacency(AdjacencyMap::iterator adjacency, PathId user);
   // Gives the adjacency a new slot and returns the old one, which goes when all groups have moved.
@@ -98,6 +118,7 @@ class PathTable {
   std::vector<PathId> free_;
   std::unordered_map<PathSpec, PathId, SpecHash> by_spec_;
   AdjacencyMap adjacencies_;
+  std::shared_ptr<BlockPool> counters_;  // places in UseCounters
   uint32_t next_key_ = 1;
 };
 

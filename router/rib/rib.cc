@@ -6,7 +6,7 @@
 namespace flyover::router {
 namespace {
 
-constexpr size_t kMaxNexthops = 1024;  // a quarter of a group's largest bucket count
+constexpr size_t kMaxNexthops = 1024;  // an eighth of a group's largest bucket count
 
 Status Refuse(const RibRoute& route, const std::string& why) {
   return Status(StatusCode::kInvalidArgument, route.prefix.ToString() + ": " + why);
@@ -45,12 +45,30 @@ Status Validate(const RibRoute& route) {
   return Status::Ok();
 }
 
+// Own addresses and links are few, and without them a full table would be worse than full.
+bool IsBounded(NexthopAction action) {
+  return action != NexthopAction::kLocal && action != NexthopAction::kBroadcast &&
+         action != NexthopAction::kGlean;
+}
+
 size_t FamilyIndex(IpFamily family) { return family == IpFamily::kIpv4 ? 0 : 1; }
 
 }  // namespace
 
-Rib::Rib(ForwardingTables& tables, QsbrDomain& qsbr)
-    : tables_(tables), qsbr_(qsbr), paths_(tables, links_, qsbr), candidates_(1) {}
+Rib::Rib(ForwardingTables& tables, QsbrDomain& qsbr, const RouteCapacity& capacity)
+    : tables_(tables),
+      qsbr_(qsbr),
+      capacity_(capacity),
+      paths_(tables, links_, qsbr),
+      candidates_(1) {}
+
+RouteFill Rib::fill(IpFamily family) const {
+  if (family == IpFamily::kIpv4) {
+    return {candidate_count_[0], capacity_.ipv4, tables_.fib4.tbl8_groups_used(),
+            tables_.fib4.tbl8_groups()};
+  }
+  return {candidate_count_[1], capacity_.ipv6, tables_.fib6.nodes_used(), tables_.fib6.capacity()};
+}
 
 Result<PathId> Rib::AcquirePath(const PathSpec& spec, PathId like) {
   Result<PathId> path = paths_.Acquire(spec, like);
@@ -85,7 +103,18 @@ PathId Rib::BestUsable(const Node& node) const {
 
 Status Rib::UpsertRoute(const RibRoute& route) {
   if (Status status = Validate(route); !status.ok()) return status;
-  const Node* const before = nodes_.Find(route.prefix);
+  const size_t family = FamilyIndex(route.prefix.family());
+  Node* const before = nodes_.Find(route.prefix);
+  if (IsBounded(route.action)) {
+    const uint64_t limit = family == 0 ? capacity_.ipv4 : capacity_.ipv6;
+    const uint32_t* const held = before == nullptr ? nullptr : FindLink(*before, route.metric);
+    const bool known =
+        held != nullptr && *held != kNone && candidates_[*held].metric == route.metric;
+    if (!known && candidate_count_[family] >= limit) {
+      return Status(StatusCode::kResourceExhausted,
+                    "there is room for " + std::to_string(limit) + " routes of its family");
+    }
+  }
   const Result<PathId> path =
       AcquirePath(PathSpec::Of(route), before == nullptr ? kNoPath : before->best);
   if (!path.ok()) return path.status();
@@ -102,7 +131,7 @@ Status Rib::UpsertRoute(const RibRoute& route) {
     }
     candidates_[spare].next = std::exchange(*link, spare);
     spare = kNone;
-    ++candidate_count_;
+    ++candidate_count_[family];
   }
   // `spare` is what has been replaced, if anything.
   Status status = Reconcile(route.prefix);
@@ -113,7 +142,7 @@ Status Rib::UpsertRoute(const RibRoute& route) {
       std::swap(*place, spare);
     } else {
       spare = std::exchange(*place, candidates_[*place].next);
-      --candidate_count_;
+      --candidate_count_[family];
       if (unchanged.first == kNone) {
         --prefixes_by_length_[FamilyIndex(route.prefix.family())][route.prefix.length()];
       }
@@ -144,7 +173,7 @@ Status Rib::RemoveRoute(const IpPrefix& prefix, uint32_t metric) {
     if (last) ++prefixes;
     return status;
   }
-  --candidate_count_;
+  --candidate_count_[FamilyIndex(prefix.family())];
   paths_.Release(candidates_[removed].path);
   free_candidates_.push_back(removed);
   return Status::Ok();
@@ -178,6 +207,9 @@ Status Rib::Install(const IpPrefix& prefix, Node& node, PathId wanted) {
 }
 
 void Rib::ReconcileFeasible(const IpPrefix& prefix, const Node& node) {
+  // Nearly every prefix has one route.
+  const bool alone = node.first == kNone || candidates_[node.first].next == kNone;
+  if (alone && (feasible_.empty() || !feasible_.contains(prefix))) return;
   RibRoute all;
   all.prefix = prefix;
   unsigned routes = 0;

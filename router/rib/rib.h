@@ -42,7 +42,7 @@ namespace flyover::router {
 class Rib {
  public:
   // Both must outlive the RIB. Lcores may go on reading the tables after it is gone.
-  Rib(ForwardingTables& tables, QsbrDomain& qsbr);
+  Rib(ForwardingTables& tables, QsbrDomain& qsbr, const RouteCapacity& capacity = {});
   Rib(const Rib&) = delete;
   Rib& operator=(const Rib&) = delete;
 
@@ -52,7 +52,9 @@ class Rib {
   // Adds the route or replaces the one with the same prefix and metric.
   // Errors: kInvalidArgument    next hops do not fit the action, an unknown port number, an IPv4
   // gateway for IPv6
-  //         kResourceExhausted  a table is full; nothing has changed
+  //         kResourceExhausted  a table is full, or the family has as many routes as it may;
+  //         nothing has changed. Local, broadcast and connected routes are not bounded by the
+  //         latter.
   Status UpsertRoute(const RibRoute& route);
   // Errors: kNotFound; kResourceExhausted (see Fib6::Remove; the route stays).
   Status RemoveRoute(const IpPrefix& prefix, uint32_t metric);
@@ -67,9 +69,18 @@ class Rib {
   void ForEachRoute(const std::function<void(const RouteView&)>& visit) const;
   // By address.
   void ForEachNeighbor(const std::function<void(const NeighborView&)>& visit) const;
+  // Groups of several next hops, in no particular order.
+  void ForEachEcmp(const std::function<void(const EcmpView&)>& visit) const;
+  // Of the longest usable route that covers the address.
+  std::optional<IpPrefix> CoveringPrefix(const IpAddress& address) const;
   RouteExplanation LookupRoute(const IpAddress& address) const;
 
-  size_t route_count() const { return candidate_count_; }
+  size_t route_count() const { return candidate_count_[0] + candidate_count_[1]; }
+  RouteFill fill(IpFamily family) const;
+  // Sent to the neighbour by all lcores since there is a way through it.
+  uint64_t NeighborPackets(PortIndex port, const IpAddress& address) const {
+    return paths_.Packets({address, port});
+  }
   size_t neighbor_count() const { return links_.neighbors().size(); }
   // Changes that the FIB had no room for and that no Status could report (neighbours, ports).
   uint64_t refused_changes() const { return refused_changes_; }
@@ -113,18 +124,20 @@ class Rib {
   void Bump();
   // The longest prefix with a usable route. Nullptr: none.
   const Node* Covering(const IpAddress& address, IpPrefix& prefix) const;
+  NexthopView ViewOf(const RibNexthop& hop) const;
   RouteView ViewOf(const IpPrefix& prefix, const Candidate& candidate, bool best) const;
   NeighborView ViewOf(const NeighborKey& key, const Neighbor& neighbor) const;
 
   ForwardingTables& tables_;
   QsbrDomain& qsbr_;
+  const RouteCapacity capacity_;
   LinkState links_;
   PathTable paths_;
   FlatMap<IpPrefix, Node> nodes_;
   std::unordered_map<IpPrefix, PathId> feasible_;  // of rule 6
   std::vector<Candidate> candidates_;              // [0] is unused: 0 ends a chain
   std::vector<uint32_t> free_candidates_;
-  size_t candidate_count_ = 0;
+  std::array<size_t, 2> candidate_count_{};  // by family
   // Prefixes with candidates, by family (IPv6: 1) and length: a covering search asks only for
   // lengths that exist.
   std::array<std::array<uint32_t, 129>, 2> prefixes_by_length_{};

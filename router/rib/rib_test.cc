@@ -388,6 +388,53 @@ TEST_F(RibTest, FullFibRefusesTheRouteAndKeepsTheOthers) {
   EXPECT_EQ(Action("10.1.0.1"), NexthopAction::kGlean);
 }
 
+TEST_F(RibTest, AsManyRoutesAsTheDocumentAllows) {
+  QsbrDomain qsbr(1);
+  ForwardingTables tables(
+      {.tbl8_groups = 64, .fib6_nodes = 4096, .groups = 256, .adjacencies = 256});
+  Rib rib(tables, qsbr, {.ipv4 = 3, .ipv6 = 2});
+  rib.SetPort(kP0, Up(0));
+  const auto add = [&](const char* prefix, uint32_t metric, NexthopAction action) {
+    RibRoute route{P(prefix), metric, 4, action, {}};
+    if (action == NexthopAction::kGlean) route.nexthops = {{std::nullopt, kP0, 1}};
+    return rib.UpsertRoute(route).code();
+  };
+  const auto action = [&](const char* address) { return rib.LookupRoute(A(address)).action; };
+  constexpr auto kBlackhole = NexthopAction::kBlackhole;
+  constexpr auto kProhibit = NexthopAction::kProhibit;
+  for (const bool v4 : {true, false}) {
+    const IpFamily family = v4 ? IpFamily::kIpv4 : IpFamily::kIpv6;
+    EXPECT_EQ(add(v4 ? "10.0.0.0/8" : "2001:db8::/32", 0, kBlackhole), StatusCode::kOk);
+    EXPECT_EQ(add(v4 ? "10.1.0.0/16" : "2001:db8:1::/48", 0, kProhibit), StatusCode::kOk);
+    if (v4) {
+      EXPECT_EQ(add("10.1.0.0/16", 7, kBlackhole), StatusCode::kOk);
+    }
+    EXPECT_DOUBLE_EQ(rib.fill(family).share(), 1.0);
+    EXPECT_EQ(add(v4 ? "10.2.0.0/16" : "2001:db8:2::/48", 0, kProhibit),
+              StatusCode::kResourceExhausted);
+    EXPECT_EQ(action(v4 ? "10.2.0.1" : "2001:db8:2::1"), kBlackhole)
+        << "the covering route goes on";
+    // What is there may change, and what the box cannot do without comes in.
+    EXPECT_EQ(add(v4 ? "10.1.0.0/16" : "2001:db8:1::/48", 0, kBlackhole), StatusCode::kOk);
+    EXPECT_EQ(add(v4 ? "10.3.0.1/32" : "2001:db8:3::1/128", 0, NexthopAction::kLocal),
+              StatusCode::kOk);
+    EXPECT_EQ(add(v4 ? "10.3.0.0/24" : "2001:db8:3::/64", 0, NexthopAction::kGlean),
+              StatusCode::kOk);
+    EXPECT_EQ(action(v4 ? "10.3.0.9" : "2001:db8:3::9"), NexthopAction::kGlean);
+    EXPECT_EQ(rib.fill(family).routes, v4 ? 5u : 4u);
+    // Room again: for one, not for two.
+    for (const char* gone :
+         {v4 ? "10.3.0.1/32" : "2001:db8:3::1/128", v4 ? "10.3.0.0/24" : "2001:db8:3::/64",
+          v4 ? "10.1.0.0/16" : "2001:db8:1::/48"}) {
+      EXPECT_TRUE(rib.RemoveRoute(P(gone), 0).ok());
+    }
+    EXPECT_EQ(add(v4 ? "10.2.0.0/16" : "2001:db8:2::/48", 0, kProhibit), StatusCode::kOk);
+    EXPECT_EQ(action(v4 ? "10.2.0.1" : "2001:db8:2::1"), kProhibit);
+    EXPECT_EQ(add(v4 ? "10.4.0.0/16" : "2001:db8:4::/48", 0, kProhibit),
+              StatusCode::kResourceExhausted);
+  }
+}
+
 TEST_F(RibTest, Views) {
   Connected("10.0.1.0/24", kP1, 5);
   Via("10.9.0.0/16", {{"10.0.1.1", kP1}, {"10.0.2.1", kP2}}, 10);

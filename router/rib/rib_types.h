@@ -9,6 +9,7 @@
 #include "common/net/ip_prefix.h"
 #include "common/net/mac_address.h"
 #include "router/fib/adjacency.h"
+#include "router/fib/ecmp_buckets.h"
 #include "router/fib/nexthop_group.h"
 
 namespace flyover::router {
@@ -65,7 +66,20 @@ struct NeighborView {
   IpAddress address;
   AdjacencyState state = AdjacencyState::kUnresolved;
   MacAddress mac;           // when kResolved
+  uint64_t packets = 0;     // sent to it, since there is a way through it
   bool host_entry = false;  // has its own /32 or /128 in the FIB
+};
+
+// Equal-cost next hops and how the flows are divided among them.
+struct EcmpMemberView {
+  NexthopView nexthop;
+  uint32_t buckets = 0;  // 0: its port is down
+};
+struct EcmpView {
+  GroupId group;
+  uint32_t routes = 0;  // that use it
+  std::vector<EcmpMemberView> members;
+  BucketChange last_change;  // of members or weights
 };
 
 // Why a packet goes where it goes.

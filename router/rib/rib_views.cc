@@ -3,6 +3,20 @@
 
 namespace flyover::router {
 
+NexthopView Rib::ViewOf(const RibNexthop& hop) const {
+  NexthopView view;
+  view.gateway = hop.gateway;
+  view.port = hop.port;
+  view.weight = hop.weight;
+  view.port_up = links_.port(hop.port).up;
+  if (hop.gateway) {
+    const Neighbor neighbor = links_.neighbor({*hop.gateway, hop.port});
+    view.state = neighbor.state;
+    view.mac = neighbor.mac;
+  }
+  return view;
+}
+
 RouteView Rib::ViewOf(const IpPrefix& prefix, const Candidate& candidate, bool best) const {
   const PathSpec& spec = paths_.spec(candidate.path);
   RouteView view;
@@ -13,19 +27,7 @@ RouteView Rib::ViewOf(const IpPrefix& prefix, const Candidate& candidate, bool b
   view.mtu = spec.mtu;
   view.usable = paths_.usable(candidate.path);
   view.best = best;
-  for (const RibNexthop& n : spec.nexthops) {
-    NexthopView nexthop;
-    nexthop.gateway = n.gateway;
-    nexthop.port = n.port;
-    nexthop.weight = n.weight;
-    nexthop.port_up = links_.port(n.port).up;
-    if (n.gateway) {
-      const Neighbor neighbor = links_.neighbor({*n.gateway, n.port});
-      nexthop.state = neighbor.state;
-      nexthop.mac = neighbor.mac;
-    }
-    view.nexthops.push_back(nexthop);
-  }
+  for (const RibNexthop& hop : spec.nexthops) view.nexthops.push_back(ViewOf(hop));
   return view;
 }
 
@@ -35,6 +37,7 @@ NeighborView Rib::ViewOf(const NeighborKey& key, const Neighbor& neighbor) const
   view.address = key.address;
   view.state = neighbor.state;
   view.mac = neighbor.mac;
+  view.packets = paths_.Packets(key);
   const Node* const node = nodes_.Find(IpPrefix::Host(key.address));
   if (node != nullptr && node->host != kNoPath) {
     // The entry is of the neighbour on the connected route's port; another port may know the
@@ -59,6 +62,26 @@ void Rib::ForEachRoute(const std::function<void(const RouteView&)>& visit) const
 
 void Rib::ForEachNeighbor(const std::function<void(const NeighborView&)>& visit) const {
   for (const auto& [key, neighbor] : links_.neighbors()) visit(ViewOf(key, neighbor));
+}
+
+void Rib::ForEachEcmp(const std::function<void(const EcmpView&)>& visit) const {
+  paths_.ForEachShared([&](const PathSpec& spec, GroupId group, uint32_t references,
+                           const std::vector<uint32_t>& keys) {
+    const GroupTable::View buckets = tables_.groups.ViewOf(group);
+    EcmpView view{group, references, {}, buckets.last_change};
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const auto own = buckets.buckets.find(keys[i]);
+      view.members.push_back(
+          {ViewOf(spec.nexthops[i]), own == buckets.buckets.end() ? 0 : own->second});
+    }
+    visit(view);
+  });
+}
+
+std::optional<IpPrefix> Rib::CoveringPrefix(const IpAddress& address) const {
+  IpPrefix prefix;
+  if (Covering(address, prefix) == nullptr) return std::nullopt;
+  return prefix;
 }
 
 RouteExplanation Rib::LookupRoute(const IpAddress& address) const {

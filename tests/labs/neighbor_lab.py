@@ -4,8 +4,9 @@ addresses nobody has stays bounded and starves nobody."""
 
 import pathlib
 
-from lab import document, ledger, runner, senders, topology, wait
+from lab import clients, document, ledger, runner, senders, topology, wait
 
+SWEEP_RATE, SWEEP_SECONDS = 10_000, 4
 GC_THRESH3 = pathlib.Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")  # one for all namespaces
 HOSTS = 4000  # addresses that nobody has, in the /16 of the LAN
 
@@ -54,12 +55,56 @@ def flood(net, says):
                f"what was not delivered has a name: {drops}")
 
 
+def sweep(net, says):
+    """RFC 6583: a scan of the subnet harms neither those that are there nor the kernel's table."""
+    for family, first, host in ((4, "10.2.128.1", "10.2.0.2"), (6, "2001:db8:2::1:1", "2001:db8:2::2")):
+        limit = int(pathlib.Path(str(GC_THRESH3).replace("ipv4", f"ipv{family}")).read_text())
+        probe = clients.Probe(net.client, host, every_ms=20, seconds=SWEEP_SECONDS + 2)
+        rate = senders.sweep(net.client, first, SWEEP_RATE, SWEEP_SECONDS)
+        entries = len(net.router.ip(f"-{family} neigh show").stdout.splitlines())
+        answers = probe.answers()
+        asked = int((SWEEP_SECONDS + 2) * 50)
+        says.check(rate > 0.8 * SWEEP_RATE and entries < limit,
+                   f"IPv{family}: {SWEEP_SECONDS} s of {rate:,.0f} new addresses a second leave {entries} entries in the "
+                   f"kernel's table, which holds {limit}")
+        says.check(len(answers) >= 0.99 * asked, f"IPv{family}: a neighbour that is there answered {len(answers)} of {asked} "
+                   "echo requests meanwhile")
+
+
+def neighbor_state(net, address):
+    rows = net.router.ip_json(f"neigh show {address} dev lan")
+    return rows[0]["state"][0] if rows else "none"
+
+
+def kept_reachable(net, says):
+    """The kernel does not see what Flyover sends; it is told."""
+    for family, used, unused in ((4, "10.2.0.2", "10.2.0.12"), (6, "2001:db8:2::2", "2001:db8:2::12")):
+        net.router.sysctl(f"net.ipv{family}.neigh.lan.base_reachable_time_ms", 1000)
+        net.router.sysctl(f"net.ipv{family}.neigh.lan.delay_first_probe_time", 1)
+        net.router.ip(f"-{family} neigh flush dev lan")  # those that are there keep the times of before
+        net.reachable(used, unused)
+        wait.until(lambda u=unused: neighbor_state(net, u) == "STALE", "a stale neighbour", 60)
+        states = []
+        probe = clients.Probe(net.client, used, every_ms=50, seconds=12)
+        while probe.process.poll() is None:
+            states.append(neighbor_state(net, used))
+        changes = [s for s, before in zip(states[1:], states) if s != before]
+        says.check(changes.count("REACHABLE") >= 2 and "FAILED" not in states and "none" not in states,
+                   f"IPv{family}: a neighbour in use is confirmed whenever it has become stale: "
+                   f"{' '.join(states[:1] + changes[:9])}")
+        says.equal(neighbor_state(net, unused), "STALE", f"IPv{family}: one that nobody sends to is left alone")
+        sent = {n["address"]: n["packets"] for n in net.flyoverd.json("show neighbors")["neighbors"]}
+        says.check(sent[used] >= 200, f"IPv{family}: `flyover show neighbors` counts what it was sent: {sent[used]}", sent)
+
+
 def body(lab, says):
     config = document.base(lab)
     config["ports"]["lan"]["addresses"][0] = "10.2.0.1/16"
     net = topology.standard(lab, serve=False, config=config)
     held_and_sent(net, says)
     absent(net, says)
+    kept_reachable(net, says)
+    sweep(net, says)
     flood(net, says)
     return net
 

@@ -16,6 +16,7 @@ from suite import bazel, gate as instructions
 from suite.results import Results
 
 LAB_SECONDS = 300  # no lab may take longer
+FULL = {"table": 1200}  # labs that have a large form (--full), and the seconds that it may take
 PARTS = ("lint", "unit", "labs", "asan", "tsan")
 ON_REQUEST = ("gate",)  # not yet steady enough to judge every change
 
@@ -70,14 +71,17 @@ def build_programs(results):
     return True
 
 
-def one_lab(results, name):
+def one_lab(results, name, full=False):
     begin = time.monotonic()
-    process = subprocess.Popen([paths.PYTHON, "-B", paths.LABS / f"{name}_lab.py"], stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)
+    large = full and name in FULL
+    command = [paths.PYTHON, "-B", paths.LABS / f"{name}_lab.py"] + (["--full"] if large else [])
+    seconds = FULL[name] if large else LAB_SECONDS
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                               start_new_session=True)
     try:
-        output, _ = process.communicate(timeout=LAB_SECONDS)
+        output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        output = _interrupt(process) + f"\nno end after {LAB_SECONDS} s"
+        output = _interrupt(process) + f"\nno end after {seconds} s"
     except KeyboardInterrupt:
         _interrupt(process)  # the lab has a session of its own: it must be told to clean up
         raise
@@ -90,8 +94,9 @@ def one_lab(results, name):
         folder = runner.logs_of(name)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "output.txt").write_text(output)
-        print(output)
-    results.add(f"lab {name} ({took})", good)
+    if large or not good:
+        print(output)  # of the large form the figures are wanted
+    results.add(f"lab {name}{' --full' if large else ''} ({took})", good)
 
 
 def _interrupt(process):
@@ -104,10 +109,10 @@ def _interrupt(process):
         return process.communicate()[0]
 
 
-def labs(results, names):
+def labs(results, names, full):
     if build_programs(results):
         for name in names:
-            one_lab(results, name)
+            one_lab(results, name, full)
 
 
 def kernel_tests(results):
@@ -118,6 +123,8 @@ def kernel_tests(results):
 def main(names):
     os.chdir(paths.REPOSITORY)
     results = Results(pathlib.Path(__file__).parent / "allowed_skips.txt")
+    full = "--full" in names
+    names = [n for n in names if n != "--full"]
     parts = [n for n in names if n in PARTS + ON_REQUEST] or ([] if names else PARTS)
     single = [n for n in names if n not in PARTS + ON_REQUEST]
     try:
@@ -125,12 +132,12 @@ def main(names):
             print(f"\n== {part}", flush=True)
             if part == "labs":
                 kernel_tests(results)
-                labs(results, all_labs())
+                labs(results, all_labs(), full)
             else:
                 globals()[part](results)
         if single:
             print("\n== labs", flush=True)
-            labs(results, single)
+            labs(results, single, full)
     except KeyboardInterrupt:
         results.add("not interrupted", False)
     return results.summary()

@@ -283,6 +283,40 @@ TEST(Ecmp, WhatTakesPartInTheHash) {
             1u);
 }
 
+// `fields: addresses`: whatever two hosts send each other takes one way, and many hosts all ways.
+TEST(Ecmp, AddressesAloneMakeAFlow) {
+  for (const bool symmetric : {false, true}) {
+    LabOptions options = Plain();
+    options.dataplane.ecmp_ports = false;
+    options.dataplane.ecmp_symmetric = symmetric;
+    const Ip4 ip{.src = kClient4, .dst = "10.40.0.1"};
+    const auto ports = [&](uint16_t i) {
+      return i % 2 == 0 ? Bytes(From(kP0) / ip / Udp{.sport = i})
+                        : Bytes(From(kP0) / ip / Tcp{.dport = i});
+    };
+    EXPECT_EQ(PathsFor(options, ports).size(), 1u);
+    const auto labels = [&](uint16_t i) {
+      return Bytes(From(kP0) / Ip6{.src = kClient6, .dst = "2001:db8:40::1", .flow = i} /
+                   Udp{.sport = i});
+    };
+    EXPECT_EQ(PathsFor(options, labels).size(), 1u);
+    const auto hosts = [&](uint16_t i) {
+      return From(kP0) / Ip4{.src = kClient4, .dst = "10.40.0." + std::to_string(i % 250 + 1)} /
+             Udp{};
+    };
+    EXPECT_EQ(PathsFor(options, hosts).size(), 3u);
+    PathLab lab(options);
+    std::vector<Bytes> there, back;
+    for (int i = 0; i < 200; ++i) {
+      const std::string a = "10.41.0." + std::to_string(i + 1), b = "10.41.200.9";
+      there.push_back(From(kP0) / Ip4{.src = a, .dst = b} / Udp{.sport = 7});
+      back.push_back(From(kP0) / Ip4{.src = b, .dst = a} / Udp{.sport = 9});
+    }
+    SetRoute(lab, kFour);
+    EXPECT_EQ(PathsOf(lab, there) == PathsOf(lab, back), symmetric);
+  }
+}
+
 TEST(Ecmp, AllFragmentsOfADatagramTakeOnePath) {
   for (int n = 1; n < 30; ++n) {
     const Ip4 ip{.src = kClient4, .dst = "10.40.0." + std::to_string(n)};

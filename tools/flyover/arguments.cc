@@ -141,12 +141,25 @@ class Parser {
       if (std::string_view(command.name) == "drops") {
         app->add_flag("--all", result_.all, "Reasons without packets, too");
       }
-      if (std::string_view(command.name) == "routes") AddLimit(app);
+      if (std::string_view(command.name) == "routes") {
+        app->add_flag("--refused", result_.refused, "Those that there is no room for");
+        AddLimit(app);
+      }
     }
     CLI::App* route = Add(show, "route", "What happens to a packet to ADDRESS", "show.route");
     route->add_option("ADDRESS", result_.address, "IPv4 or IPv6 address")
         ->type_name("")
         ->required()
+        ->check(CheckAddress);
+    AddLimit(Add(show, "ecmp",
+                 "Groups of equal-cost next hops: shares, weights, what the last change moved",
+                 "show.ecmp"));
+    Add(show, "lookup",
+        "What the forwarding tables say of each ADDRESS, one line each; without any the addresses "
+        "come from standard input",
+        "show.lookup")
+        ->add_option("ADDRESS", result_.addresses, "IPv4 or IPv6 addresses")
+        ->type_name("")
         ->check(CheckAddress);
     Add(show, "sync", "How far the daemon follows the kernel's routes", "show.sync")
         ->add_flag("--diff", result_.diff,

@@ -17,12 +17,14 @@ struct Invocation {
 
   std::string command;  // the protocol's name, or "version", "check", "bench", "device"
   std::string address;  // show.route
-  std::string service;  // backend.*
+  std::vector<std::string> addresses;  // show.lookup; none: from standard input
+  std::string service;                 // backend.*
   std::string backend;
   uint32_t weight = 0;
-  std::optional<uint64_t> limit;      // show.routes, show.connections, show.journal
+  std::optional<uint64_t> limit;      // show.routes, show.connections, show.journal, show.ecmp
   bool all = false;                   // show.drops
   bool diff = false;                  // show.sync
+  bool refused = false;               // show.routes
   std::optional<std::string> file;    // reload, commit, plan, check
   bool force = false;                 // reload, commit
   uint32_t confirm_seconds = 0;       // commit

@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
@@ -55,6 +57,7 @@ class Cli {
                        SshInterface(SshConnection("/proc", getpid())), out_, err_);
     }
     if (invocation_.command == "version") return Versions();
+    if (invocation_.command == "show.lookup") return Lookup();
     Result<json> args = Arguments();
     if (!args.ok()) return Complain(args.status());
     if (invocation_.watch_seconds > 0) return Watch(*args);
@@ -75,9 +78,11 @@ class Cli {
     const std::string& command = invocation_.command;
     json args = json::object();
     if (command == "show.route") args["address"] = invocation_.address;
-    if (command == "show.routes" || command == "show.connections" || command == "show.journal") {
+    if (command == "show.routes" || command == "show.connections" || command == "show.journal" ||
+        command == "show.ecmp") {
       args["limit"] = invocation_.limit.value_or(kDefaultLimit);
     }
+    if (command == "show.routes" && invocation_.refused) args["refused"] = true;
     if (command == "show.sync") args["diff"] = invocation_.diff;
     if (command.starts_with("backend.")) {
       args["service"] = invocation_.service;
@@ -144,6 +149,39 @@ class Cli {
     }
     if (!answer.ok()) return Refused(answer.status());
     return Show(answer.value());
+  }
+
+  // Many addresses are asked for in portions: each is a short while of the daemon's control thread.
+  int Lookup() {
+    constexpr size_t kPortion = 2000;
+    std::vector<std::string> addresses = invocation_.addresses;
+    if (addresses.empty()) addresses.assign(std::istream_iterator<std::string>(std::cin), {});
+    auto client = ControlClient::Connect(invocation_.socket);
+    if (!client.ok()) {
+      return client.status().code() == StatusCode::kUnavailable ? NoDaemon()
+                                                                : Complain(client.status());
+    }
+    json all = json::array();
+    for (size_t at = 0; at < addresses.size(); at += kPortion) {
+      std::string portion;
+      for (size_t i = at; i < std::min(at + kPortion, addresses.size()); ++i) {
+        portion += addresses[i] + " ";
+      }
+      const Result<json> answer =
+          client->Call(invocation_.command, {{"addresses", portion}}, kTimeout);
+      if (client->lost()) {
+        Complain(answer.status());
+        return kExitNoDaemon;
+      }
+      if (!answer.ok()) return Complain(answer.status());
+      if (!invocation_.json) {
+        if (const int code = Show(*answer); code != kExitOk) return code;
+      } else if (const auto lookups = answer->find("lookups"); lookups != answer->end()) {
+        for (const json& lookup : *lookups) all.push_back(lookup);
+      }
+    }
+    if (invocation_.json) out_ << JsonText({{"lookups", all}});
+    return kExitOk;
   }
 
   int Show(const json& answer) {

@@ -185,15 +185,30 @@ TEST_F(CliTest, NoDaemonIsOneLineAndThree) {
 TEST_F(CliTest, TableAndJsonOfAnAnswer) {
   StartDaemon();
   NeighborsResult neighbors;
-  neighbors.neighbors = {{"lan", "10.0.0.2", "02:00:00:00:00:02", "resolved", 0}};
+  neighbors.neighbors = {{"lan", "10.0.0.2", "02:00:00:00:00:02", "resolved", 7, 0}};
   Answer("show.neighbors", neighbors);
   EXPECT_EQ(Ask({"show", "neighbors"}).out,
-            "ADDRESS   PORT  STATE     MAC                HELD\n"
-            "10.0.0.2  lan   resolved  02:00:00:00:00:02     0\n");
+            "ADDRESS   PORT  STATE     MAC                PACKETS  HELD\n"
+            "10.0.0.2  lan   resolved  02:00:00:00:00:02        7     0\n");
   // Global options are taken behind the command, too.
   const Outcome as_json = Ask({"show", "neighbors", "--json"});
   EXPECT_EQ(as_json.code, kExitOk);
   EXPECT_EQ(json::parse(as_json.out), json(neighbors));
+}
+
+TEST_F(CliTest, LookupsOfSeveralAddresses) {
+  StartDaemon();
+  LookupsResult lookups;
+  lookups.lookups = {{"10.9.0.1", "10.9.0.0/16", "blackhole", {}}};
+  Answer("show.lookup", lookups);
+  EXPECT_EQ(Ask({"show", "lookup", "10.9.0.1", "2001:db8::1"}).out,
+            "10.9.0.1 10.9.0.0/16 blackhole\n");
+  EXPECT_EQ(asked_, (json{{"addresses", "10.9.0.1 2001:db8::1 "}}));
+  EXPECT_EQ(json::parse(Ask({"show", "lookup", "10.9.0.1", "--json"}).out), json(lookups));
+  EXPECT_EQ(Ask({"show", "lookup", "10.9.0"}).code, kExitUsage);
+  Answer("show.routes", RoutesResult{});
+  EXPECT_EQ(Ask({"show", "routes", "--refused"}).code, kExitOk);
+  EXPECT_EQ(asked_, (json{{"limit", 100}, {"refused", true}}));
 }
 
 TEST_F(CliTest, ArgumentsReachTheDaemon) {

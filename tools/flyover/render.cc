@@ -18,7 +18,9 @@ struct Renderer {
   std::string_view command;
   std::string (*render)(const nlohmann::json&, const RenderOptions&);
 };
-constexpr std::array<Renderer, 22> kRenderers = {{
+constexpr std::array<Renderer, 24> kRenderers = {{
+    {"show.ecmp", &RenderAs<EcmpResult>},
+    {"show.lookup", &RenderAs<LookupsResult>},
     {"show.ports", &RenderAs<PortsResult>},
     {"show.lcores", &RenderAs<LcoresResult>},
     {"show.counters", &RenderAs<CountersResult>},

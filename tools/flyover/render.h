@@ -21,6 +21,8 @@ std::string Render(const CountersResult& result, const RenderOptions& options);
 std::string Render(const DropsResult& result, const RenderOptions& options);
 std::string Render(const RoutesResult& result, const RenderOptions& options);
 std::string Render(const RouteExplainResult& result, const RenderOptions& options);
+std::string Render(const EcmpResult& result, const RenderOptions& options);
+std::string Render(const LookupsResult& result, const RenderOptions& options);
 std::string Render(const SyncResult& result, const RenderOptions& options);
 std::string Render(const NeighborsResult& result, const RenderOptions& options);
 std::string Render(const ServicesResult& result, const RenderOptions& options);

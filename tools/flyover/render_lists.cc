@@ -125,6 +125,14 @@ std::string Render(const RoutesResult& result, const RenderOptions& options) {
   Table table = RouteTable();
   for (const RouteResult& route : result.routes) AddRoute(table, route);
   std::string text = table.empty() ? "" : table.Render();
+  for (const RouteRoomResult& room : result.room) {
+    if (room.state == "room") continue;
+    text += (room.family == "ipv4" ? "IPv4: " : "IPv6: ") +
+            std::string(room.state == "full" ? "the table is full" : "the table is nearly full") +
+            ": " + Count(room.routes, options) + " of " + Count(room.route_limit, options) +
+            " routes, " + Count(room.blocks, options) + " of " + Count(room.block_limit, options) +
+            " blocks; " + Count(room.refused, options) + " routes refused\n";
+  }
   text += std::to_string(result.total) + " routes";
   if (result.routes.size() < result.total) {
     text += " (" + std::to_string(result.routes.size()) + " shown; --limit 0 shows all)";
@@ -144,11 +152,72 @@ std::string Render(const RouteExplainResult& result, const RenderOptions&) {
   return text + table.Render();
 }
 
+// A line for each member; the group stands on the first.
+std::string Render(const EcmpResult& result, const RenderOptions& options) {
+  Table table({{"GROUP", kRight},
+               {"ROUTES", kRight},
+               {"BUCKETS", kRight},
+               {"ERROR", kRight},
+               {"MOVED"},
+               {"VIA"},
+               {"PORT"},
+               {"WEIGHT", kRight},
+               {"STATE"},
+               {"SHARE", kRight},
+               {"WANTED", kRight}});
+  for (const EcmpGroupResult& group : result.groups) {
+    const std::string moved = group.changed_of == 0
+                                  ? "-"
+                                  : std::to_string(group.changed_moved) + " (least " +
+                                        std::to_string(group.changed_least) + ") of " +
+                                        std::to_string(group.changed_of);
+    std::vector<std::string> head = {std::to_string(group.group), Count(group.routes, options),
+                                     std::to_string(group.buckets),
+                                     HumanPercent(group.worst_error_percent), moved};
+    for (const EcmpMemberResult& member : group.members) {
+      std::vector<std::string> row = head;
+      row.insert(row.end(),
+                 {member.gateway, member.port, std::to_string(member.weight), member.state,
+                  HumanPercent(member.share_percent), HumanPercent(member.wanted_percent)});
+      table.AddRow(std::move(row));
+      head.assign(5, "");
+    }
+  }
+  if (table.empty()) return "no groups of several next hops\n";
+  std::string text = table.Render() + std::to_string(result.total) + " groups";
+  if (result.groups.size() < result.total) {
+    text += " (" + std::to_string(result.groups.size()) + " shown; --limit 0 shows all)";
+  }
+  return text + "\n";
+}
+
+// As `ip route get` has it: "10.9.0.1 via 10.2.0.2 dev lan" and what else there is to say.
+std::string Render(const LookupsResult& result, const RenderOptions&) {
+  std::string text;
+  for (const LookupResult& lookup : result.lookups) {
+    text += Printable(lookup.address) + " " +
+            (lookup.prefix.empty() ? "no route" : Printable(lookup.prefix)) + " " +
+            Printable(lookup.action);
+    const char* separator = " ";
+    for (const LookupHopResult& hop : lookup.nexthops) {
+      text += separator;
+      if (hop.gateway != lookup.address) text += "via " + Printable(hop.gateway) + " ";
+      text += "port " + Printable(hop.port);
+      if (hop.mtu != 0) text += " mtu " + std::to_string(hop.mtu);
+      text += " " + Printable(hop.state);
+      separator = ", ";
+    }
+    text += "\n";
+  }
+  return text;
+}
+
 std::string Render(const SyncResult& result, const RenderOptions& options) {
   std::string text = "routes     " + Count(result.kernel_routes, options) +
                      " of the kernel; FIB: " + Count(result.fib4_entries, options) + " IPv4, " +
                      Count(result.fib6_entries, options) + " IPv6; " +
-                     Count(result.routes_refused, options) + " refused for want of room, " +
+                     Count(result.routes_refused, options) + " refused for want of room (" +
+                     Count(result.routes_waiting, options) + " still are), " +
                      Count(result.routes_foreign, options) + " over other interfaces\n";
   text += "messages   " + Count(result.messages, options) + " read, " +
           Count(result.malformed, options) + " malformed, " + Count(result.losses, options) +
@@ -169,9 +238,10 @@ std::string Render(const SyncResult& result, const RenderOptions& options) {
 }
 
 std::string Render(const NeighborsResult& result, const RenderOptions& options) {
-  Table table({{"ADDRESS"}, {"PORT"}, {"STATE"}, {"MAC"}, {"HELD", kRight}});
+  Table table({{"ADDRESS"}, {"PORT"}, {"STATE"}, {"MAC"}, {"PACKETS", kRight}, {"HELD", kRight}});
   for (const NeighborResult& n : result.neighbors) {
-    table.AddRow({n.address, n.port, n.state, n.mac, Count(n.held_packets, options)});
+    table.AddRow({n.address, n.port, n.state, n.mac, Count(n.packets, options),
+                  Count(n.held_packets, options)});
   }
   return table.empty() ? "no neighbours\n" : table.Render();
 }

@@ -101,6 +101,52 @@ TEST(RenderRoutes, EveryNexthopHasItsLine) {
   EXPECT_THAT(text, HasSubstr("7 routes (1 shown; --limit 0 shows all)"));
 }
 
+TEST(RenderRoutes, AFullTableSaysSo) {
+  RoutesResult result;
+  result.total = 3;
+  result.room = {{"ipv4", "full", 100, 100, 7, 65536, 12}, {"ipv6", "room", 1, 100, 1, 100, 0}};
+  EXPECT_THAT(Render(result, {}),
+              HasSubstr("IPv4: the table is full: 100 of 100 routes, 7 of 65.5 k "
+                        "blocks; 12 routes refused\n3 routes"));
+  result.room = {{"ipv4", "room", 1, 100, 1, 100, 0}, {"ipv6", "nearly_full", 95, 100, 1, 100, 0}};
+  EXPECT_THAT(Render(result, {}), HasSubstr("IPv6: the table is nearly full: 95 of 100 routes"));
+}
+
+TEST(RenderLookups, OneLineEach) {
+  LookupsResult result;
+  result.lookups = {
+      {"10.9.0.1",
+       "10.9.0.0/16",
+       "forward",
+       {{"10.2.0.2", "lan", 1500, "resolved"}, {"10.2.0.3", "lan", 1400, "failed"}}},
+      {"10.2.0.9", "10.2.0.0/24", "connected", {{"10.2.0.9", "lan", 0, "unresolved"}}},
+      {"2001:db8::1", "", "none", {}}};
+  EXPECT_EQ(Render(result, {}),
+            "10.9.0.1 10.9.0.0/16 forward via 10.2.0.2 port lan mtu 1500 resolved, "
+            "via 10.2.0.3 port lan mtu 1400 failed\n"
+            "10.2.0.9 10.2.0.0/24 connected port lan unresolved\n"
+            "2001:db8::1 no route none\n");
+}
+
+TEST(RenderEcmp, EveryMemberHasItsLine) {
+  EcmpResult result;
+  result.total = 2;
+  result.groups = {{7,
+                    1200,
+                    128,
+                    0.78,
+                    43,
+                    43,
+                    128,
+                    {{"10.0.0.2", "lan", 1, "resolved", 43, 33.6, 33.3},
+                     {"10.0.0.3", "wan", 2, "port_down", 0, 0, 0}}}};
+  const std::string text = Render(result, {});
+  EXPECT_THAT(text, HasSubstr("43 (least 43) of 128  10.0.0.2  lan        1  resolved"));
+  EXPECT_THAT(text, HasSubstr("10.0.0.3  wan        2  port_down"));
+  EXPECT_THAT(text, HasSubstr("2 groups (1 shown; --limit 0 shows all)"));
+  EXPECT_EQ(Render(EcmpResult{}, {}), "no groups of several next hops\n");
+}
+
 TEST(RenderLists, EmptyOnesSaySo) {
   EXPECT_EQ(Render(PortsResult{}, {}), "no ports\n");
   EXPECT_EQ(Render(ServicesResult{}, {}), "no services\n");
@@ -168,9 +214,9 @@ TEST(RenderOthers, ConfigVersionReload) {
 TEST(RenderAnswer, EveryCommandHasItsText) {
   for (const char* command :
        {"show.ports", "show.lcores", "show.counters", "show.drops", "show.routes", "show.route",
-        "show.neighbors", "show.sync", "show.services", "show.backends", "show.connections",
-        "show.config", "show.version", "reload", "backend.drain", "backend.enable",
-        "backend.weight"}) {
+        "show.neighbors", "show.sync", "show.ecmp", "show.services", "show.backends",
+        "show.connections", "show.config", "show.version", "reload", "backend.drain",
+        "backend.enable", "backend.weight"}) {
     const auto text = RenderAnswer(command, json::object(), {});
     ASSERT_TRUE(text.has_value()) << command;
     EXPECT_FALSE(text->empty()) << command;

@@ -75,7 +75,20 @@ int CheckAsJson(const std::string& file, const MachineView& machine) {
     json["lcores"] = {{"cpus", report.lcore_cpus}, {"error", report.lcores_error}};
     json["ports"] = nlohmann::json::array();
     for (const PortCheck& port : report.ports) json["ports"].push_back(ToJson(port));
-    json["memory"] = {{"packet_mib", report.packet_mib}, {"connection_mib", report.connection_mib}};
+    json["memory"] = {
+        {"packet_mib", report.packet_mib},
+        {"connection_mib", report.connection_mib},
+        {"ipv4_table_mib", report.tables.ipv4_table >> 20},
+        {"ipv6_table_mib", report.tables.ipv6_table >> 20},
+        {"route_records_mib", (report.tables.rules + report.route_record_bytes) >> 20}};
+    for (const std::string& warning : report.warnings) {
+      json["warnings"].push_back({{"file", file},
+                                  {"line", 0},
+                                  {"column", 0},
+                                  {"path", ""},
+                                  {"message", warning}});
+    }
+    json["routes"] = {{"ipv4", report.routes.ipv4}, {"ipv6", report.routes.ipv6}};
   }
   json["ok"] = ok;
   std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";

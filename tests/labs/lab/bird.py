@@ -4,18 +4,20 @@ from . import wait
 
 
 class Bird:
-    """`protocols` is the text of a configuration without router id, device and kernel protocols."""
+    """`protocols` is the text of a configuration without router id, device and kernel protocols. With kernel=False no
+    route gets into the node's kernel."""
 
-    def __init__(self, node, router_id, protocols):
+    def __init__(self, node, router_id, protocols, kernel=True):
         self.node = node
         self.dir = node.lab.state / f"bird-{node.short}"
         self.dir.mkdir()
         config = self.dir / "bird.conf"
+        export = "all" if kernel else "none"
         config.write_text(f"""
 router id {router_id};
 protocol device {{ scan time 1; }}
-protocol kernel kernel4 {{ ipv4 {{ export all; }}; }}
-protocol kernel kernel6 {{ ipv6 {{ export all; }}; }}
+protocol kernel kernel4 {{ ipv4 {{ export {export}; }}; }}
+protocol kernel kernel6 {{ ipv6 {{ export {export}; }}; }}
 {protocols}
 """)
         self.socket = self.dir / "bird.ctl"

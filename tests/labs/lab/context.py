@@ -27,6 +27,7 @@ class Context:
         self.prefix = f"fly-{name}-"
         self.keep = keep
         self.keep_logs = False
+        self.options = None  # what the lab was called with
         self.state = paths.STATE_ROOT / name
         self.logs = paths.LOG_ROOT / name
         self._cleanups = []

@@ -14,12 +14,15 @@ class Skip(Exception):
     """The lab cannot run here; the text must stand in allowed_skips.txt."""
 
 
-def main(name, body, about):
-    """Runs body(lab, report); it may return the Flyoverd (or Network) whose ledger is judged at the end."""
+def main(name, body, about, arguments=None):
+    """Runs body(lab, report); it may return the Flyoverd (or Network) whose ledger is judged at the end. `arguments`
+    adds options of the lab's own to the parser; they are in lab.options."""
     parser = argparse.ArgumentParser(prog=f"tests/labs/{name}_lab.py", description=about.strip(),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="leave the namespaces standing when all is well")
     parser.add_argument("--keep-logs", action="store_true", help="keep lab-logs/NAME even if all is well")
+    if arguments:
+        arguments(parser)
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("labs make network namespaces: run as root")
@@ -29,6 +32,7 @@ def main(name, body, about):
     try:
         with context.Context(name, keep=options.keep) as lab:
             lab.keep_logs = options.keep_logs
+            lab.options = options
             try:
                 balance(says, body(lab, says))
             except Skip:

@@ -1,6 +1,7 @@
 #include "tools/flyoverd/daemon/check_machine.h"
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 #include "common/dpdk/eal.h"
@@ -10,7 +11,12 @@
 namespace flyover {
 namespace {
 
+// A route in the RIB and in the mirror of the kernel's: measured by tests/labs/table_lab.py, which
+// fails when a daemon with a full table takes more.
+constexpr uint64_t kBytesPerRouteRecord = 512;
 constexpr uint64_t kBytesPerMbuf = 2432;  // 2 KiB of data, headroom, and the mbuf itself
+
+std::string Mib(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
 
 std::string OrNone(const std::string& text) { return text.empty() ? "none" : text; }
 
@@ -40,6 +46,38 @@ void CheckPci(const MachineView& machine, const std::set<std::string>& ssh_devic
     port.error =
         "refused: your ssh session comes in by this device and would end; --allow-ssh-nic accepts "
         "that";
+  }
+}
+
+// RFC 6583: half of the kernel's table is for neighbours that are being asked for, so that a scan
+// of a subnet leaves room; the other half must hold those that are there.
+void CheckNeighborTables(const Document& document, const MachineView& machine,
+                         std::vector<std::string>& warnings) {
+  constexpr uint64_t kMost = 8192;           // more neighbours than that are rare
+  constexpr uint64_t kOfAnIpv6Subnet = 256;  // its size says nothing
+  uint64_t hosts[2] = {};
+  for (const PortConfig& port : document.ports) {
+    for (const InterfaceAddress& own : port.addresses) {
+      const bool v6 = own.address.is_v6();
+      if (v6) {
+        hosts[1] += kOfAnIpv6Subnet;
+      } else if (own.length < 31) {
+        hosts[0] += (uint64_t{1} << (32 - own.length)) - 2;
+      }
+    }
+  }
+  for (const bool v6 : {false, true}) {
+    const std::string name = v6 ? "ipv6" : "ipv4";
+    std::ifstream file(machine.proc / "sys/net" / name / "neigh/default/gc_thresh3");
+    uint64_t limit = 0;
+    const uint64_t expected = std::min(hosts[v6 ? 1 : 0], kMost);
+    if (!(file >> limit) || expected <= limit / 2) continue;
+    warnings.push_back(
+        "the kernel keeps at most " + std::to_string(limit) + (v6 ? " IPv6" : " IPv4") +
+        " neighbours, half of them while they are being asked for; the ports' subnets "
+        "may have " +
+        std::to_string(expected) + ": sysctl -w net." + name +
+        ".neigh.default.gc_thresh3=" + std::to_string(expected * 2));
   }
 }
 
@@ -106,8 +144,13 @@ MachineReport CheckMachine(const Document& document, const MachineView& machine)
       if (check.is_pci) CheckPci(machine, ssh_devices, check);
     }
   }
+  CheckNeighborTables(document, machine, report.warnings);
   report.packet_mib = config.mbufs * kBytesPerMbuf >> 20;
   report.connection_mib = uint64_t{document.lb.connections.capacity} * 8 >> 20;
+  report.routes = document.router.capacity;
+  report.tables = router::MemoryOf(report.routes);
+  report.route_record_bytes =
+      (uint64_t{report.routes.ipv4} + report.routes.ipv6) * kBytesPerRouteRecord;
   return report;
 }
 
@@ -118,9 +161,15 @@ std::string ToText(const MachineReport& report) {
   }
   text += "\n";
   for (const PortCheck& port : report.ports) AppendPort(port, text);
+  std::string warnings;
+  for (const std::string& warning : report.warnings) warnings += "warning: " + warning + "\n";
   return text + "memory: " + std::to_string(report.packet_mib) + " MiB of packet buffers, " +
-         std::to_string(report.connection_mib) +
-         " MiB of connection table, 64 MiB of address space for the IPv4 table\n";
+         std::to_string(report.connection_mib) + " MiB of connection table\n" +
+         "routes: room for " + std::to_string(report.routes.ipv4) + " IPv4 (tables of at most " +
+         Mib(report.tables.ipv4_table) + ") and " + std::to_string(report.routes.ipv6) +
+         " IPv6 (at most " + Mib(report.tables.ipv6_table) + "); their records take up to " +
+         Mib(report.tables.rules + report.route_record_bytes) +
+         "; all of it only as routes come\n" + warnings;
 }
 
 }  // namespace flyover

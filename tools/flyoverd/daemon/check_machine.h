@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/pci/pci_device.h"
+#include "router/fib/table_memory.h"
 #include "tools/flyoverd/document/document.h"
 
 namespace flyover {
@@ -16,6 +17,7 @@ struct MachineView {
   bool allow_ssh = false;      // the caller may lose the NIC of the own session
   std::string ssh_connection;  // see SshConnection; empty: the caller is not on ssh
   std::filesystem::path sys = "/sys";
+  std::filesystem::path proc = "/proc";
 };
 
 struct PortCheck {
@@ -36,6 +38,12 @@ struct MachineReport {
   std::vector<PortCheck> ports;
   uint64_t packet_mib = 0;
   uint64_t connection_mib = 0;
+  router::RouteCapacity routes;
+  router::TableMemory tables;  // for that many
+  // Of the kernel's settings.
+  std::vector<std::string> warnings;
+  // What the control thread keeps of each route beside the tables, in all.
+  uint64_t route_record_bytes = 0;
 
   // The data plane could start once the commands were given, and the caller keeps the own session.
   bool ok() const;

@@ -212,9 +212,35 @@ TEST_F(CheckMachineTest, NamesVirtualDevicesAndMissingOnes) {
   EXPECT_TRUE(ok);
   EXPECT_SAYS(text, "port wan: virtual device net_af_packet0,iface=veth1\n");
   EXPECT_SAYS(text, "memory: ");
+  EXPECT_SAYS(text,
+              "routes: room for 2000000 IPv4 (tables of at most 186 MiB) and 500000 IPv6 (at ");
   const auto [missing, why] = Check("ffff:ff:1f.7");
   EXPECT_FALSE(missing);
   EXPECT_SAYS(why, "port wan: no such PCI device on this machine; accepted: ");
+}
+
+TEST_F(CheckMachineTest, NamesANeighbourTableThatIsTooSmall) {
+  Document document;
+  PortConfig port;
+  port.name = "lan";
+  port.device = "net_null0";
+  port.addresses = {*InterfaceAddress::Parse("10.2.0.1/16"),
+                    *InterfaceAddress::Parse("2001:db8::1/64")};
+  document.ports = {port};
+  for (const char* family : {"ipv4", "ipv6"}) {
+    const auto folder = root_ / "proc/sys/net" / family / "neigh/default";
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "gc_thresh3") << "1024\n";
+  }
+  MachineView machine;
+  machine.proc = root_ / "proc";
+  EXPECT_EQ(CheckMachine(document, machine).warnings,
+            std::vector<std::string>{
+                "the kernel keeps at most 1024 IPv4 neighbours, half of them while they are being "
+                "asked for; the ports' subnets may have 8192: sysctl -w "
+                "net.ipv4.neigh.default.gc_thresh3=16384"});
+  document.ports[0].addresses = {*InterfaceAddress::Parse("10.2.0.1/24")};
+  EXPECT_TRUE(CheckMachine(document, machine).warnings.empty());
 }
 
 TEST_F(CheckMachineTest, RefusesCpusThatAreNotThere) {

@@ -9,6 +9,8 @@
 
 #include "tools/flyoverd/daemon/daemon.h"
 #include "tools/flyoverd/daemon/show_balancer.h"
+#include "tools/flyoverd/daemon/show_ecmp.h"
+#include "tools/flyoverd/daemon/show_lookup.h"
 #include "tools/flyoverd/daemon/show_router.h"
 #include "tools/flyoverd/daemon/wall_time.h"
 #include "tools/version/version.h"
@@ -25,6 +27,11 @@ Status Invalid(const std::string& message) { return Status(StatusCode::kInvalidA
 std::string TextArgument(const json& args, const char* key) {
   const auto it = args.find(key);
   return it != args.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+bool FlagArgument(const json& args, const char* key) {
+  const auto it = args.find(key);
+  return it != args.end() && it->is_boolean() && it->get<bool>();
 }
 
 size_t LimitArgument(const json& args, size_t otherwise) {
@@ -110,20 +117,23 @@ void Daemon::RegisterShow() {
     return ShowLcores(*dataplane_, lcore_cpus_, PortNames(), lcore_cycles_);
   });
   show("show.routes", [this](const json& args) {
-    return ShowRoutes(kernel_->rib(), dataplane_->tables(), PortNames(), LimitArgument(args, 0));
+    const size_t limit = LimitArgument(args, 0);
+    if (FlagArgument(args, "refused")) {
+      return ShowRefusedRoutes(kernel_->sync(), dataplane_->tables(), PortNames(), limit);
+    }
+    return ShowRoutes(kernel_->sync(), kernel_->rib(), dataplane_->tables(), PortNames(), limit);
   });
   control_->Register("show.sync", [this](const json& args, const ControlReply& reply) {
     const auto now = std::chrono::steady_clock::now();
-    const auto wanted = args.find("diff");
     std::vector<router::RouteDifference> differences;
-    const bool compare = wanted != args.end() && wanted->is_boolean() && wanted->get<bool>();
+    const bool compare = FlagArgument(args, "diff");
     if (compare) {
       auto diff = kernel_->sync().Diff(now);
       if (!diff.ok()) return reply.Fail(diff.status());
       differences = *std::move(diff);
     }
-    reply.Ok(ShowSync(kernel_->sync().counters(now), kernel_->rib(), dataplane_->tables(),
-                      PortNames(), compare ? &differences : nullptr));
+    reply.Ok(ShowSync(kernel_->sync(), now, kernel_->rib(), dataplane_->tables(), PortNames(),
+                      compare ? &differences : nullptr));
   });
   show("show.neighbors",
        [this](const json&) { return ShowNeighbors(kernel_->rib(), PortNames()); });
@@ -166,6 +176,15 @@ void Daemon::RegisterShow() {
           Invalid("'" + text + "' is not an address; accepted: 192.0.2.1 or 2001:db8::1"));
     }
     reply.Ok(ShowRoute(kernel_->rib(), PortNames(), *address));
+  });
+  show("show.ecmp", [this](const json& args) {
+    return ShowEcmp(kernel_->rib(), PortNames(), LimitArgument(args, 0));
+  });
+  control_->Register("show.lookup", [this](const json& args, const ControlReply& reply) {
+    auto result = ShowLookups(kernel_->rib(), dataplane_->tables(), PortNames(),
+                              TextArgument(args, "addresses"));
+    if (!result.ok()) return reply.Fail(result.status());
+    reply.Ok(*result);
   });
   const auto with_ledger = [this](const char* command, auto answer) {
     control_->Register(command, [this, answer](const json&, const ControlReply& reply) {

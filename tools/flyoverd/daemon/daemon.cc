@@ -132,9 +132,11 @@ std::optional<StartError> Daemon::StartDataplane() {
   options.adaptive_idle = config.idle == IdlePolicy::kAdaptive;
   options.punt_rate = document_.punt.rate;
   options.flow_seed = document_.lb.seed;
+  options.routes = document_.router.capacity;
   options.ecmp_seed = EcmpSeed(document_);
   options.ecmp_symmetric = document_.router.ecmp.symmetric;
   options.ecmp_flow_label = document_.router.ecmp.ipv6_flow_label;
+  options.ecmp_ports = document_.router.ecmp.ports;
   options.icmp_errors = document_.router.icmp_errors;
   options.connections = document_.lb.connections.capacity;
   auto dataplane = Dataplane::Create(options);

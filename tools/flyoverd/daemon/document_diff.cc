@@ -68,6 +68,7 @@ std::vector<ConfigError> ChangesThatNeedRestart(const Document& running, const D
   fixed(running.control == next.control, next.control.mark, "control");
   fixed(running.punt == next.punt, none, "punt");
   fixed(running.router.ecmp == next.router.ecmp, none, "router.ecmp");
+  fixed(running.router.capacity == next.router.capacity, none, "router.capacity");
   fixed(running.router.icmp_errors == next.router.icmp_errors, none, "router.icmp_errors");
   fixed(running.lb.seed == next.lb.seed, none, "balancer.seed");
   fixed(running.lb.connections.capacity == next.lb.connections.capacity, none,

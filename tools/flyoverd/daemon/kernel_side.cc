@@ -1,5 +1,6 @@
 #include "tools/flyoverd/daemon/kernel_side.h"
 
+#include <linux/rtnetlink.h>
 #include <rte_ring_elem.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@ constexpr milliseconds kResolvePeriod{2};
 constexpr milliseconds kDevicePeriod{100};
 constexpr milliseconds kSyncPeriod{100};
 constexpr milliseconds kSysctlPeriod{1000};
+constexpr milliseconds kUsePeriod{1000};
 
 // Ethernet is inside of VXLAN only.
 bool IsPointToPoint(const std::optional<TunnelConfig>& tunnel) {
@@ -81,7 +83,8 @@ std::optional<StartError> KernelSide::Start(const Document& document,
   if (Status status = exception_->Start(); !status.ok()) {
     return StartError{{}, "", "exception thread: " + status.message()};
   }
-  rib_ = std::make_unique<router::Rib>(dataplane_.tables(), dataplane_.qsbr());
+  rib_ = std::make_unique<router::Rib>(dataplane_.tables(), dataplane_.qsbr(),
+                                       document.router.capacity);
   for (size_t p = 0; p < kMaxPorts; ++p) {
     if (!IsPointToPoint(ports_[p].tunnel)) continue;
     rib_->SetPort(PortIndex(static_cast<uint8_t>(p)),
@@ -187,6 +190,7 @@ void KernelSide::WatchKernel() {
   });
   every(kSysctlPeriod, [this] { sysctls_->Tick(); });
   every(kResolvePeriod, [this] { ServeResolveRequests(); });
+  every(kUsePeriod, [this] { ReportUse(); });
   every(kDevicePeriod, [this] { PollDevices(); });
 }
 
@@ -200,6 +204,14 @@ void KernelSide::ServeResolveRequests() {
       resolver_->Resolve(requests[i].port, requests[i].address, Now());
     }
   }
+}
+
+void KernelSide::ReportUse() {
+  const auto used =
+      keeper_.Round(sync_->StaleNeighbors(), [this](const router::NeighborKeeper::Key& key) {
+        return rib_->NeighborPackets(key.first, key.second);
+      });
+  for (const auto& [port, address] : used) resolver_->ReportUse(port, address);
 }
 
 void KernelSide::OnLinkChange(const router::PortLinkChange& change) {
@@ -361,38 +373,42 @@ void KernelSide::SetVirtualMacs(PortIndex port, router::PortEntry& entry) {
   dataplane_.port(state.device)->SetVirtualMacs(wanted);
 }
 
-// Directed broadcasts are in the kernel's local table, which is not mirrored. Where the document
-// allows them, such an address is a neighbour with the MAC address of all hosts.
+// The kernel has its broadcast addresses as routes that nothing is forwarded by, and so has the
+// RIB. Where the document allows directed broadcasts, such an address is a neighbour with the MAC
+// address of all hosts instead.
 void KernelSide::FollowBroadcasts() {
   std::map<Ipv4Address, PortIndex> wanted;
   for (size_t p = 0; p < kMaxPorts; ++p) {
-    const bool sends = ports_[p].features.directed_broadcast;
+    if (!ports_[p].features.directed_broadcast) continue;
     for (const Ipv4Address& address : sync_->addresses().ports[p].broadcast) {
-      wanted.emplace(address, sends ? PortIndex(static_cast<uint8_t>(p)) : kNoPort);
+      wanted.emplace(address, PortIndex(static_cast<uint8_t>(p)));
     }
   }
-  for (const auto& [address, port] : broadcasts_) {
-    const auto same = wanted.find(address);
-    if (same != wanted.end() && same->second == port) continue;
-    if (port != kNoPort) {
-      rib_->RemoveNeighbor(port, address);
-    } else if (Status status = rib_->RemoveRoute(IpPrefix::Host(address), 0); !status.ok()) {
-      Log(LogArea::kRouter, LogLevel::kWarn, "{}", status.message());
-    }
-  }
-  for (const auto& [address, port] : wanted) {
-    const auto same = broadcasts_.find(address);
-    if (same != broadcasts_.end() && same->second == port) continue;
-    if (port != kNoPort) {
-      rib_->SetNeighbor(port, address, MacAddress::Broadcast());
-      continue;
-    }
+  const auto differs = [](const auto& map, const auto& entry) {
+    const auto same = map.find(entry.first);
+    return same == map.end() || same->second != entry.second;
+  };
+  for (const auto& entry : broadcasts_) {
+    if (!differs(wanted, entry)) continue;
+    rib_->RemoveNeighbor(entry.second, entry.first);
+    const auto& there = sync_->addresses().ports[entry.second.value()].broadcast;
+    if (std::ranges::find(there, entry.first) == there.end()) continue;
     router::RibRoute route;
-    route.prefix = IpPrefix::Host(address);
+    route.prefix = IpPrefix::Host(entry.first);
+    route.protocol = RTPROT_KERNEL;
     route.action = router::NexthopAction::kBroadcast;
     if (Status status = rib_->UpsertRoute(route); !status.ok()) {
       Log(LogArea::kRouter, LogLevel::kWarn, "{}", status.message());
     }
+  }
+  for (const auto& entry : wanted) {
+    if (!differs(broadcasts_, entry)) continue;
+    // Not there when the port's link has just come and the route is still on its way.
+    const Status removed = rib_->RemoveRoute(IpPrefix::Host(entry.first), 0);
+    if (!removed.ok() && removed.code() != StatusCode::kNotFound) {
+      Log(LogArea::kRouter, LogLevel::kWarn, "{}", removed.message());
+    }
+    rib_->SetNeighbor(entry.second, entry.first, MacAddress::Broadcast());
   }
   broadcasts_ = std::move(wanted);
 }

@@ -79,6 +79,7 @@ class KernelSide {
   void PollDevices();
   LinkState LinkOf(PortIndex port);
   void ServeResolveRequests();
+  void ReportUse();
   void PublishPorts();
   void SetVirtualMacs(PortIndex port, router::PortEntry& entry);
   void FollowBroadcasts();
@@ -93,10 +94,11 @@ class KernelSide {
   std::unique_ptr<ExceptionThread> exception_;
   std::unique_ptr<router::Rib> rib_;
   std::unique_ptr<router::KernelSync> sync_;
-  // Broadcast addresses in the RIB, and the port that sends what is directed to them, if one may.
+  // Broadcast addresses that packets may be directed to, and the port that sends those.
   std::map<Ipv4Address, PortIndex> broadcasts_;
   std::optional<router::StaticState> static_state_;
   std::optional<router::NeighborResolver> resolver_;
+  router::NeighborKeeper keeper_;
   std::vector<EventLoop::Handle> handles_;
 };
 

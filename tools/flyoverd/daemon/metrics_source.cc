@@ -116,6 +116,13 @@ void MetricsSource::AddRouter(MetricsBuilder& metrics) const {
   metrics.Add(MetricId::kRoutes, {"ipv6"}, static_cast<double>(tables.fib6.size()));
   metrics.Add(MetricId::kFibMemory, {"ipv4"}, static_cast<double>(tables.fib4.memory_bytes()));
   metrics.Add(MetricId::kFibMemory, {"ipv6"}, static_cast<double>(tables.fib6.memory_bytes()));
+  for (const IpFamily family : {IpFamily::kIpv4, IpFamily::kIpv6}) {
+    const router::RouteRoom room = inputs_.kernel.sync().room(family);
+    const char* const name = family == IpFamily::kIpv4 ? "ipv4" : "ipv6";
+    metrics.Add(MetricId::kRouteLimit, {name}, static_cast<double>(room.fill.route_limit));
+    metrics.Add(MetricId::kRouteFill, {name}, room.fill.share());
+    metrics.Add(MetricId::kRoutesWaiting, {name}, static_cast<double>(room.refused));
+  }
   uint64_t resolved = 0, failed = 0;
   inputs_.kernel.rib().ForEachNeighbor([&](const router::NeighborView& neighbor) {
     ++(neighbor.state == router::AdjacencyState::kResolved ? resolved : failed);

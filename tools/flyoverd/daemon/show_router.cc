@@ -1,78 +1,15 @@
 #include "tools/flyoverd/daemon/show_router.h"
 
-#include <linux/rtnetlink.h>
-
 #include <algorithm>
+#include <limits>
 
-#include "router/control/protocol_numbers.h"
+#include "tools/flyoverd/daemon/router_names.h"
 
 namespace flyover {
 namespace {
 
 using router::AdjacencyState;
 using router::NexthopAction;
-
-std::string PortName(const std::vector<std::string>& ports, PortIndex port) {
-  return port.value() < ports.size() ? ports[port.value()] : "";
-}
-
-// As `ip route` names them.
-std::string ProtocolName(uint8_t protocol) {
-  switch (protocol) {
-    case RTPROT_REDIRECT:
-      return "redirect";
-    case RTPROT_KERNEL:
-      return "kernel";
-    case RTPROT_BOOT:
-      return "boot";
-    case RTPROT_STATIC:
-      return "static";
-    case RTPROT_RA:
-      return "ra";
-    case RTPROT_ZEBRA:
-      return "zebra";
-    case RTPROT_BIRD:
-      return "bird";
-    case RTPROT_DHCP:
-      return "dhcp";
-    case RTPROT_BGP:
-      return "bgp";
-    case RTPROT_ISIS:
-      return "isis";
-    case RTPROT_OSPF:
-      return "ospf";
-    case RTPROT_RIP:
-      return "rip";
-    case router::kStaticProtocol:
-      return "flyover";
-    default:
-      return std::to_string(protocol);
-  }
-}
-
-std::string ActionName(NexthopAction action) {
-  switch (action) {
-    case NexthopAction::kForward:
-      return "forward";
-    case NexthopAction::kGlean:
-      return "connected";
-    case NexthopAction::kLocal:
-      return "local";
-    case NexthopAction::kBroadcast:
-      return "broadcast";
-    case NexthopAction::kBlackhole:
-      return "blackhole";
-    case NexthopAction::kUnreachable:
-      return "unreachable";
-    case NexthopAction::kProhibit:
-      return "prohibit";
-    case NexthopAction::kHostUnreachable:
-      return "host_unreachable";
-    case NexthopAction::kNoRoute:
-      break;
-  }
-  return "none";
-}
 
 // "forward via 192.0.2.1 wan weight 2, 192.0.2.5 lan proto bgp mtu 1400".
 std::string Describe(const router::RibRoute& route, const std::vector<std::string>& ports) {
@@ -88,18 +25,6 @@ std::string Describe(const router::RibRoute& route, const std::vector<std::strin
   text += " proto " + ProtocolName(route.protocol);
   if (route.mtu != 0) text += " mtu " + std::to_string(route.mtu);
   return text;
-}
-
-std::string StateName(AdjacencyState state) {
-  switch (state) {
-    case AdjacencyState::kResolved:
-      return "resolved";
-    case AdjacencyState::kFailed:
-      return "failed";
-    case AdjacencyState::kUnresolved:
-      break;
-  }
-  return "unresolved";
 }
 
 RouteResult ToResult(const router::RouteView& view, const std::vector<std::string>& ports) {
@@ -129,6 +54,7 @@ NeighborResult ToResult(const router::NeighborView& view, const std::vector<std:
   result.port = PortName(ports, view.port);
   result.address = view.address.ToString();
   result.state = StateName(view.state);
+  result.packets = view.packets;
   if (view.state == AdjacencyState::kResolved) result.mac = view.mac.ToString();
   return result;
 }
@@ -171,15 +97,58 @@ std::string Verdict(const router::RouteExplanation& explanation,
   return "refused: no route; ICMP network unreachable";
 }
 
-}  // namespace
-
-RoutesResult ShowRoutes(const router::Rib& rib, const router::ForwardingTables& tables,
-                        const std::vector<std::string>& ports, size_t limit) {
+// The answer without routes.
+RoutesResult RoomOf(const router::KernelSync& sync, const router::ForwardingTables& tables) {
   RoutesResult result;
-  result.total = rib.route_count();
   result.fib4_entries = tables.fib4.size();
   result.fib6_entries = tables.fib6.size();
   result.fib_memory_bytes = tables.fib4.memory_bytes() + tables.fib6.memory_bytes();
+  for (const IpFamily family : {IpFamily::kIpv4, IpFamily::kIpv6}) {
+    const router::RouteRoom room = sync.room(family);
+    result.room.push_back({.family = family == IpFamily::kIpv4 ? "ipv4" : "ipv6",
+                           .state = std::string(FillStateName(room.state)),
+                           .routes = room.fill.routes,
+                           .route_limit = room.fill.route_limit,
+                           .blocks = room.fill.blocks,
+                           .block_limit = room.fill.block_limit,
+                           .refused = room.refused});
+  }
+  return result;
+}
+
+}  // namespace
+
+RoutesResult ShowRefusedRoutes(const router::KernelSync& sync,
+                               const router::ForwardingTables& tables,
+                               const std::vector<std::string>& ports, size_t limit) {
+  RoutesResult result = RoomOf(sync, tables);
+  for (const RouteRoomResult& room : result.room) result.total += room.refused;
+  const size_t shown = limit == 0 ? std::numeric_limits<size_t>::max() : limit;
+  for (const router::RibRoute& route : sync.RefusedRoutes(shown)) {
+    router::RouteView view;
+    view.prefix = route.prefix;
+    view.metric = route.metric;
+    view.protocol = route.protocol;
+    view.action = route.action;
+    view.mtu = route.mtu;
+    for (const router::RibNexthop& hop : route.nexthops) {
+      router::NexthopView nexthop;
+      nexthop.gateway = hop.gateway;
+      nexthop.port = hop.port;
+      nexthop.weight = hop.weight;
+      nexthop.port_up = true;
+      view.nexthops.push_back(nexthop);
+    }
+    result.routes.push_back(ToResult(view, ports));
+  }
+  return result;
+}
+
+RoutesResult ShowRoutes(const router::KernelSync& sync, const router::Rib& rib,
+                        const router::ForwardingTables& tables,
+                        const std::vector<std::string>& ports, size_t limit) {
+  RoutesResult result = RoomOf(sync, tables);
+  result.total = rib.route_count();
   std::vector<router::RouteView> views;
   rib.ForEachRoute([&](const router::RouteView& view) {
     if (limit == 0 || views.size() < limit) views.push_back(view);
@@ -202,15 +171,18 @@ RouteExplainResult ShowRoute(const router::Rib& rib, const std::vector<std::stri
   return result;
 }
 
-SyncResult ShowSync(const router::KernelSyncCounters& counters, const router::Rib& rib,
-                    const router::ForwardingTables& tables, const std::vector<std::string>& ports,
+SyncResult ShowSync(const router::KernelSync& sync, std::chrono::steady_clock::time_point now,
+                    const router::Rib& rib, const router::ForwardingTables& tables,
+                    const std::vector<std::string>& ports,
                     const std::vector<router::RouteDifference>* diff) {
   constexpr size_t kShown = 1000;
+  const router::KernelSyncCounters counters = sync.counters(now);
   SyncResult result;
   result.kernel_routes = rib.route_count();
   result.fib4_entries = tables.fib4.size();
   result.fib6_entries = tables.fib6.size();
   result.routes_refused = counters.routes.refused + rib.refused_changes();
+  result.routes_waiting = sync.room(IpFamily::kIpv4).refused + sync.room(IpFamily::kIpv6).refused;
   result.routes_foreign = counters.routes.foreign;
   result.messages = counters.messages;
   result.malformed = counters.malformed;

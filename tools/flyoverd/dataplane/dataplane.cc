@@ -38,7 +38,10 @@ Status NoMemory(const std::string& what) {
 
 }  // namespace
 
-Dataplane::Dataplane(const DataplaneOptions& options) : options_(options), qsbr_(kMaxLcores) {}
+Dataplane::Dataplane(const DataplaneOptions& options)
+    : options_(options),
+      qsbr_(kMaxLcores),
+      tables_(router::ForwardingTables::Options::For(options.routes)) {}
 
 Result<std::unique_ptr<Dataplane>> Dataplane::Create(const DataplaneOptions& options) {
   std::unique_ptr<Dataplane> dataplane(new Dataplane(options));
@@ -102,12 +105,14 @@ Status Dataplane::CreateLcores() {
     auto lcore = std::make_unique<Lcore>(options, std::move((*balancers)[l]));
     router::RouterLcore& router = lcore->router();
     router.tables = &tables_;
+    tables_.use.push_back(&router.use);
     router.ports = &port_table_;
     router.tunnel_mtus = &tunnel_mtus_;
     router.flow_key = flow_key;
     router.ecmp_key = KeyFromSeed(options_.ecmp_seed, kEcmpSeed).a;
     router.ecmp_symmetric = options_.ecmp_symmetric;
     router.ecmp_flow_label = options_.ecmp_flow_label;
+    router.ecmp_ports = options_.ecmp_ports;
     router.resolve_ring = resolve_[l];
     router.icmp_source = options_.icmp_errors.source;
     router.icmp_errors = router::IcmpLimiter(

@@ -38,7 +38,9 @@ struct DataplaneOptions {
   uint64_t ecmp_seed = 0;
   bool ecmp_symmetric = false;
   bool ecmp_flow_label = true;
+  bool ecmp_ports = true;
   router::IcmpErrorConfig icmp_errors;
+  router::RouteCapacity routes;
   uint32_t connections = 1'048'576;  // over all lcores
 };
 
