@@ -82,11 +82,8 @@ int CheckAsJson(const std::string& file, const MachineView& machine) {
         {"ipv6_table_mib", report.tables.ipv6_table >> 20},
         {"route_records_mib", (report.tables.rules + report.route_record_bytes) >> 20}};
     for (const std::string& warning : report.warnings) {
-      json["warnings"].push_back({{"file", file},
-                                  {"line", 0},
-                                  {"column", 0},
-                                  {"path", ""},
-                                  {"message", warning}});
+      json["warnings"].push_back(
+          {{"file", file}, {"line", 0}, {"column", 0}, {"path", ""}, {"message", warning}});
     }
     json["routes"] = {{"ipv4", report.routes.ipv4}, {"ipv6", report.routes.ipv6}};
   }
