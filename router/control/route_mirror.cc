@@ -268,6 +268,9 @@ std::optional<RibRoute> RouteMirror::RouteOf(const Key& key, const Entry& entry)
       on_link = RibNexthop{std::nullopt, port, 1};
     }
   }
+  // Alone it takes everything. A notification may still name the weight that it had beside others,
+  // which a dump does not tell: the two must not differ.
+  if (route.nexthops.size() == 1) route.nexthops[0].weight = 1;
   route.action = NexthopAction::kForward;
   if (route.nexthops.empty()) {
     if (!on_link) return std::nullopt;

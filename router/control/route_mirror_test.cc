@@ -133,6 +133,15 @@ TEST_F(RouteMirrorTest, WeightsAndGatewaysOfTheOtherFamily) {
   EXPECT_EQ(rib.At("10.9.0.0/16 0"), kVia + " 1/10.0.0.2/2 0/fe80::2/1");
 }
 
+// Of an IPv6 route with two next hops of which one was removed, notifications name the other's
+// weight and dumps do not.
+TEST_F(RouteMirrorTest, BugTheWeightOfALoneNexthopMadeADifference) {
+  mirror.Apply(Message("2001:db8:9::/48", {Via("2001:db8::2", kLan, 3), Via("2001:db8::3", kLan)}));
+  EXPECT_EQ(rib.At("2001:db8:9::/48 1024"), kVia + " 1/2001:db8::2/3 1/2001:db8::3/1");
+  mirror.Apply(Message("2001:db8:9::/48", {Via("2001:db8::2", kLan, 3)}).Replace());
+  EXPECT_EQ(rib.At("2001:db8:9::/48 1024"), kVia + " 1/2001:db8::2/1");
+}
+
 TEST_F(RouteMirrorTest, UnusableNexthopsAreLeftOut) {
   mirror.Apply(Message("10.9.0.0/16", {Via("10.0.0.2", kLan, 1, RTNH_F_LINKDOWN),
                                        Via("192.0.2.1", kWan, 1), Via("172.31.0.1", kForeign)}));
