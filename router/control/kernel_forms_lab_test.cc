@@ -30,7 +30,7 @@ class KernelFormsLab : public KernelLab {
       members.push_back(word.Pick(static_cast<uint32_t>((b << 32) / word.bucket_count())).value());
     }
     std::ranges::sort(members);
-    return static_cast<unsigned>(std::ranges::unique(members).begin() - members.begin());
+    return static_cast<unsigned>(std::unique(members.begin(), members.end()) - members.begin());
   }
 };
 
