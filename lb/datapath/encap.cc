@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "common/datapath/make_room.h"
 #include "common/datapath/normalize.h"
 #include "common/datapath/tcp_mss.h"
 #include "common/net/checksum.h"
@@ -105,22 +106,6 @@ void WriteShim(const BackendEntry& backend, const Inner& inner, uint16_t inner_l
   gue.flags = Be16(0);
 }
 
-// The packet's IP bytes with `room` bytes in front, headers still in one piece. Null: no memory,
-// and the packet is still the caller's as *m.
-bool MakeRoom(StageContext& context, const PacketMeta& meta, uint16_t room, rte_mbuf*& m) {
-  TrimTo(m, uint32_t{meta.l3_offset} + meta.l3_length);  // padding must not count as payload
-  rte_pktmbuf_adj(m, meta.l3_offset);
-  rte_mbuf* head = PushFront(m, room, context.pool());
-  if (head == nullptr) return false;
-  if (head != m) {
-    m = head;
-    head = Normalize(head, context.pool());
-    if (head == nullptr) return false;
-    m = head;
-  }
-  return true;
-}
-
 // Puts the outer headers in front. False: the packet was dropped.
 bool Wrap(StageContext& context, LbLcore& lcore, BackendId id, const BackendEntry& backend,
           PacketMeta& meta, rte_mbuf*& m) {
@@ -130,7 +115,9 @@ bool Wrap(StageContext& context, LbLcore& lcore, BackendId id, const BackendEntr
     return false;
   }
   const Inner inner = ReadInner(meta, m);
-  if (!MakeRoom(context, meta, static_cast<uint16_t>(kEthernet + backend.overhead), m)) {
+  TrimTo(m, uint32_t{meta.l3_offset} + meta.l3_length);  // padding must not count as payload
+  if (!MakeRoom(m, meta.l3_offset, static_cast<uint16_t>(kEthernet + backend.overhead),
+                context.pool())) {
     context.Drop(m, DropReason::kNoMemory);
     return false;
   }

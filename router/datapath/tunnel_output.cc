@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/datapath/make_room.h"
 #include "common/datapath/normalize.h"
 #include "common/net/checksum.h"
 #include "common/net/headers.h"
@@ -88,17 +89,6 @@ void WriteOuter(const Tunnel& tunnel, RouterLcore& router, const Inner& inner, u
   ip.checksum = Checksum(&ip, sizeof(ip));
 }
 
-// The carried bytes with `room` bytes in front, in one piece as far as stages need. Null: no
-// memory.
-rte_mbuf* MakeRoom(StageContext& ctx, rte_mbuf* m, unsigned carried, uint16_t room) {
-  rte_pktmbuf_adj(m, static_cast<uint16_t>(carried));
-  rte_mbuf* const head = PushFront(m, room, ctx.pool());
-  if (head == nullptr || head == m) return head;
-  rte_mbuf* const normal = Normalize(head, ctx.pool());
-  if (normal == nullptr) ctx.Drop(head, DropReason::kNoMemory);
-  return normal;
-}
-
 }  // namespace
 
 void TunnelOutput(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
@@ -128,13 +118,12 @@ void TunnelOutput(StageContext& ctx, RouterLcore& router, Burst& burst, const In
     const Inner inner = ReadInner(burst.pkt[i], meta);
     const unsigned carried = ethernet ? meta.l3_offset - kEthernet : meta.l3_offset;
     TrimTo(burst.pkt[i], uint32_t{meta.l3_offset} + meta.l3_length);
-    rte_mbuf* const m = MakeRoom(ctx, burst.pkt[i], carried,
-                                 static_cast<uint16_t>(kEthernet + tunnel.header_length()));
-    if (m == nullptr) {
+    if (!MakeRoom(burst.pkt[i], static_cast<uint16_t>(carried),
+                  static_cast<uint16_t>(kEthernet + tunnel.header_length()), ctx.pool())) {
       ctx.Drop(burst.pkt[i], DropReason::kNoMemory);
       continue;
     }
-    burst.pkt[i] = m;
+    rte_mbuf* const m = burst.pkt[i];
     router.tunnel_traffic[tunnel.port.value()].sent.Add(1, payload);
     WriteOuter(tunnel, router, inner, static_cast<uint16_t>(payload), meta.flow_hash,
                HeaderAt<uint8_t>(m, kEthernet), meta);
