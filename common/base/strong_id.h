@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 namespace flyover {
 
@@ -30,6 +31,8 @@ using LcoreIndex = StrongId<struct LcoreIndexTag, uint8_t>;
 using AdjacencyId = StrongId<struct AdjacencyIdTag, uint32_t>;
 // What a FIB lookup returns: an entry of router/fib's next-hop group table. 0 means "no route".
 using GroupId = StrongId<struct GroupIdTag, uint32_t>;
+// A routing instance, counted from 0: the main one, then the document's `vrfs` in order.
+using VrfIndex = StrongId<struct VrfIndexTag, uint8_t>;
 // A backend of the balancer. Never reused while a connection entry points at it.
 using BackendId = StrongId<struct BackendIdTag, uint16_t>;
 
@@ -37,6 +40,9 @@ inline constexpr unsigned kMaxPorts = 120;   // 2 * kMaxPorts + 1 sources fit in
 inline constexpr unsigned kMaxDevices = 32;  // ports that DPDK opens
 inline constexpr unsigned kMaxLcores = 64;
 inline constexpr PortIndex kNoPort{0xff};
+inline constexpr unsigned kMaxVrfs = kMaxPorts;  // one without ports has no use
+inline constexpr VrfIndex kMainVrf{0};
+inline constexpr std::string_view kMainVrfName = "main";
 
 }  // namespace flyover
 

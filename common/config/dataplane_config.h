@@ -90,6 +90,7 @@ struct TunnelConfig {
   IpAddress remote;             // of the same family
   std::optional<uint32_t> key;  // GRE's key, VXLAN's network identifier
   uint8_t ttl = 64;
+  VrfIndex underlay = kMainVrf;  // in which the outer packets travel
   bool operator==(const TunnelConfig&) const = default;
 
   // Bytes in front of the IP packets that it carries.
@@ -114,6 +115,7 @@ struct PortConfig {
   std::optional<unsigned> queues;
   std::optional<MacAddress> mac;  // none: the device's own
   std::string tap;                // interface name in the kernel; default: the port's name
+  VrfIndex vrf = kMainVrf;        // its TAP is in that namespace
   bool promiscuous = false;
   PortFeatures features;
   DocumentMark mark;  // of the device, or of what else the port is
@@ -151,6 +153,7 @@ inline PortIndex PortNamed(const std::vector<PortConfig>& ports, std::string_vie
   return PortIndex(static_cast<uint8_t>(p));
 }
 
+// How a VRF, the main one or another, is tied to the kernel.
 struct KernelConfig {
   std::string network_namespace;      // where the TAPs live; empty: the daemon's own
   std::vector<uint32_t> tables{254};  // kernel route tables mirrored into the FIB (254 is main)

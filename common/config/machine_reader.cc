@@ -48,15 +48,18 @@ DataplaneConfig ReadDataplane(const ConfigValue& document, ConfigReport& report)
 }
 
 KernelConfig ReadKernel(const ConfigValue& document, ConfigReport& report) {
+  const ConfigValue* const section = document.Find("kernel");
+  return section == nullptr ? KernelConfig() : ReadKernelSection(*section, report);
+}
+
+KernelConfig ReadKernelSection(const ConfigValue& section, ConfigReport& report) {
   constexpr uint32_t kMain = 254, kDefault = 253, kLocal = 255;  // linux/rtnetlink.h
   KernelConfig config;
-  const ConfigValue* const section = document.Find("kernel");
-  if (section == nullptr) return config;
-  section->Get("namespace", config.network_namespace);
-  if (const auto* const name = section->Find("namespace")) config.mark = report.Mark(name->at);
+  section.Get("namespace", config.network_namespace);
+  if (const auto* const name = section.Find("namespace")) config.mark = report.Mark(name->at);
   config.tables.clear();
   std::set<uint32_t> seen;
-  for (const ConfigValue& table : section->ItemsOf("tables")) {
+  for (const ConfigValue& table : section.ItemsOf("tables")) {
     uint32_t number = kMain;
     if (table.Is<uint64_t>()) {
       number = static_cast<uint32_t>(table.As<uint64_t>());
@@ -72,6 +75,26 @@ KernelConfig ReadKernel(const ConfigValue& document, ConfigReport& report) {
     config.tables.push_back(number);
   }
   return config;
+}
+
+VrfIndex FindVrf(const ConfigValue& document, const ConfigValue& name, ConfigReport& report) {
+  const auto& wanted = name.As<std::string>();
+  if (wanted == kMainVrfName) return kMainVrf;
+  std::vector<std::string_view> names{kMainVrfName};
+  std::string accepted(kMainVrfName);
+  for (const ConfigValue& vrf : document.ItemsOf("vrfs")) {
+    if (vrf.key == wanted) return VrfIndex(static_cast<uint8_t>(names.size()));
+    names.push_back(vrf.key);
+    accepted += ", " + vrf.key;
+  }
+  const ConfigValue* const section = document.Find("vrfs");
+  if (section != nullptr && !section->complete) return kMainVrf;
+  const std::string_view closest = ClosestWord(wanted, names);
+  report.Error(name.at, name.path,
+               "no VRF has the name " + Quoted(wanted) +
+                   (closest.empty() ? "" : " (did you mean " + Quoted(closest) + "?)") +
+                   "; accepted: " + accepted);
+  return kMainVrf;
 }
 
 PuntConfig ReadPunt(const ConfigValue& document) {

@@ -12,12 +12,17 @@ namespace flyover {
 
 DataplaneConfig ReadDataplane(const ConfigValue& document, ConfigReport& report);
 KernelConfig ReadKernel(const ConfigValue& document, ConfigReport& report);
+// `namespace` and `tables` of `kernel` or of a VRF.
+KernelConfig ReadKernelSection(const ConfigValue& section, ConfigReport& report);
 PuntConfig ReadPunt(const ConfigValue& document);
 MetricsConfig ReadMetrics(const ConfigValue& document, ConfigReport& report);
 // REQUIRES: `dataplane` is what ReadDataplane() gave for this document.
 ControlConfig ReadControl(const ConfigValue& document, const DataplaneConfig& dataplane,
                           ConfigReport& report);
 LogConfig ReadLog(const ConfigValue& document);
+
+// The VRF that `name` names, by the document's `vrfs`; main and an error when there is none.
+VrfIndex FindVrf(const ConfigValue& document, const ConfigValue& name, ConfigReport& report);
 
 // common/config/port_reader.cc
 std::vector<PortConfig> ReadPorts(const ConfigValue& document, ConfigReport& report);

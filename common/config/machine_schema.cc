@@ -129,6 +129,10 @@ Schema PortSchema() {
             .schema = Unsigned(1, 255),
             .fallback = "64",
             .help = "TTL of the outer header"},
+           {.name = "underlay",
+            .schema = Text(kNameFormat),
+            .fallback = std::string(kMainVrfName),
+            .help = "VRF that the outer packets travel in"},
        }),
        .presence = Presence::kOptional,
        .fallback_words = "the port is a device",
@@ -164,6 +168,11 @@ Schema PortSchema() {
        .fallback_words = "the port's name",
        .help = "Name of the TAP, the port's face in the kernel",
        .example = "wan"},
+      {.name = "vrf",
+       .schema = Text(kNameFormat),
+       .fallback = std::string(kMainVrfName),
+       .help = "VRF of what comes in here; the TAP is in that VRF's namespace",
+       .example = "main"},
       {.name = "promiscuous",
        .schema = Boolean(),
        .fallback = "false",
@@ -261,6 +270,26 @@ SchemaKey PortsKey() {
   };
 }
 
+SchemaKey TablesKey() {
+  return {
+      .name = "tables",
+      .schema = OneOrListOf(OneOf({Enum({"main", "default"}), Unsigned(1, 0xffff'ffff)}), 1, 8),
+      .fallback = "main",
+      .help = "Kernel route tables that are mirrored into the forwarding table, by name or number",
+      .example = "[main]",
+  };
+}
+
+SchemaKey VrfNamespaceKey() {
+  return {
+      .name = "namespace",
+      .schema = Text(kNamespaceFormat),
+      .presence = Presence::kRequired,
+      .help = "Network namespace of its ports' TAPs, its routes and its daemons",
+      .example = "blue",
+  };
+}
+
 SchemaKey KernelKey() {
   return {
       .name = "kernel",
@@ -271,13 +300,7 @@ SchemaKey KernelKey() {
            .help =
                "Network namespace of the TAPs. Empty: the daemon's own, so that the machine's sshd "
                "answers on the ports"},
-          {.name = "tables",
-           .schema =
-               OneOrListOf(OneOf({Enum({"main", "default"}), Unsigned(1, 0xffff'ffff)}), 1, 8),
-           .fallback = "main",
-           .help = "Kernel route tables that are mirrored into the forwarding table, by name or "
-                   "number",
-           .example = "[main]"},
+          TablesKey(),
       }),
       .help =
           "The kernel is the control plane's database: routes, neighbours and addresses are read "

@@ -8,6 +8,9 @@ namespace flyover {
 SchemaKey DataplaneKey();
 SchemaKey PortsKey();
 SchemaKey KernelKey();
+// Of a VRF: as those of `kernel`, but it must have a namespace.
+SchemaKey VrfNamespaceKey();
+SchemaKey TablesKey();
 SchemaKey PuntKey();
 SchemaKey MetricsKey();
 SchemaKey ControlKey();

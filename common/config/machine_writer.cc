@@ -47,7 +47,8 @@ void WriteDataplane(const DataplaneConfig& config, YamlWriter& out) {
   out.End();
 }
 
-void WritePorts(const std::vector<PortConfig>& ports, YamlWriter& out) {
+void WritePorts(const std::vector<PortConfig>& ports, const std::vector<std::string>& vrfs,
+                YamlWriter& out) {
   out.Begin("ports");
   for (const PortConfig& port : ports) {
     out.Begin(YamlText(port.name));
@@ -65,6 +66,7 @@ void WritePorts(const std::vector<PortConfig>& ports, YamlWriter& out) {
       out.Text("remote", tunnel.remote.ToString());
       if (tunnel.key) out.Put(tunnel.kind == TunnelKind::kVxlan ? "vni" : "key", *tunnel.key);
       out.Put("ttl", tunnel.ttl);
+      out.Text("underlay", vrfs[tunnel.underlay.value()]);
       out.End();
     } else if (port.bond) {
       out.Begin("bond");
@@ -85,6 +87,7 @@ void WritePorts(const std::vector<PortConfig>& ports, YamlWriter& out) {
     }
     if (port.mac) out.Text("mac", port.mac->ToString());
     out.Text("tap", port.tap);
+    out.Text("vrf", vrfs[port.vrf.value()]);
     if (!port.vlan && !port.tunnel) out.Flag("promiscuous", port.promiscuous);
     WriteFeatures(port.features, out);
     out.End();
@@ -94,13 +97,17 @@ void WritePorts(const std::vector<PortConfig>& ports, YamlWriter& out) {
 
 void WriteKernel(const KernelConfig& config, YamlWriter& out) {
   out.Begin("kernel");
+  WriteKernelKeys(config, out);
+  out.End();
+}
+
+void WriteKernelKeys(const KernelConfig& config, YamlWriter& out) {
   out.Text("namespace", config.network_namespace);
   std::vector<std::string> tables;
   for (const uint32_t table : config.tables) {
     tables.push_back(table == 254 ? "main" : std::to_string(table));
   }
   out.Texts("tables", tables);
-  out.End();
 }
 
 void WritePunt(const PuntConfig& config, YamlWriter& out) {

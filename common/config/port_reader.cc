@@ -116,7 +116,10 @@ void ReadAddresses(const ConfigValue& entry, PortConfig& port, Taken& taken, Con
     }
     const bool link_local = address.address.is_v6() && address.address.v6().IsLinkLocal();
     // Link-local addresses only need to differ on one link (RFC 4291 2.5.6).
-    const std::string scope = link_local ? "%" + port.name : "";
+    // The same holds for addresses of different VRFs.
+    const std::string scope = link_local             ? "%" + port.name
+                              : port.vrf == kMainVrf ? ""
+                                                     : "@" + std::to_string(port.vrf.value());
     taken.addresses.Check(item, address.address.ToString() + scope, entry.path, "address", report);
     if (address.address.is_v6() && port.mtu < kIpv6MinimumMtu) {
       report.Error(item.at, item.path,
@@ -168,9 +171,11 @@ std::vector<PortConfig> ReadPorts(const ConfigValue& document, ConfigReport& rep
     }
     entry.Get("promiscuous", port.promiscuous);
     port.features = ReadFeatures(entry);
+    if (const ConfigValue* const vrf = entry.Find("vrf"))
+      port.vrf = FindVrf(document, *vrf, report);
     ReadDevice(entry, port, taken, report);
     ReadVlan(entry, port, report);
-    ReadTunnel(entry, port, report);
+    ReadTunnel(document, entry, port, report);
     if (port.tunnel && entry.Find("mtu") == nullptr) {
       port.mtu = static_cast<uint16_t>(port.mtu - port.tunnel->Overhead());
     }

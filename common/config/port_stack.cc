@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "common/config/address_check.h"
+#include "common/config/machine_reader.h"
 
 namespace flyover {
 namespace {
@@ -70,8 +71,9 @@ class StackCheck {
   }
 
   void CheckTunnel(const ConfigValue& where, const TunnelConfig& tunnel, const std::string& path) {
-    const auto words =
-        DeviceWords(AsPort(tunnel)) + (tunnel.key ? " key " + std::to_string(*tunnel.key) : "");
+    const auto words = DeviceWords(AsPort(tunnel)) +
+                       (tunnel.key ? " key " + std::to_string(*tunnel.key) : "") + " in " +
+                       std::to_string(tunnel.underlay.value());
     const auto [first, is_new] = tunnels_.emplace(words, path);
     if (is_new) return;
     report_.Error(where.at, where.path,
@@ -148,7 +150,8 @@ void ReadVlan(const ConfigValue& entry, PortConfig& port, ConfigReport& report) 
   vlan->Get("inner", config.inner);
 }
 
-void ReadTunnel(const ConfigValue& entry, PortConfig& port, ConfigReport& report) {
+void ReadTunnel(const ConfigValue& document, const ConfigValue& entry, PortConfig& port,
+                ConfigReport& report) {
   const ConfigValue* const section = entry.Find("tunnel");
   if (section == nullptr) return;
   if (entry.Find("device") == nullptr) port.mark = report.Mark(section->at);
@@ -161,6 +164,9 @@ void ReadTunnel(const ConfigValue& entry, PortConfig& port, ConfigReport& report
   section->Get("local", tunnel.local);
   section->Get("remote", tunnel.remote);
   section->Get("ttl", tunnel.ttl);
+  if (const ConfigValue* const underlay = section->Find("underlay")) {
+    tunnel.underlay = FindVrf(document, *underlay, report);
+  }
   for (const char* const end : {"local", "remote"}) {
     const ConfigValue* const value = section->Find(end);
     if (value == nullptr) continue;

@@ -14,7 +14,8 @@ namespace flyover {
 void ReadVlan(const ConfigValue& entry, PortConfig& port, ConfigReport& report);
 
 // Reads `tunnel` of the port's `entry`.
-void ReadTunnel(const ConfigValue& entry, PortConfig& port, ConfigReport& report);
+void ReadTunnel(const ConfigValue& document, const ConfigValue& entry, PortConfig& port,
+                ConfigReport& report);
 
 // The MTU of the port that `vlan` names, 1500 where that says nothing of it.
 uint16_t MtuOfLower(const ConfigValue& document, const ConfigValue& vlan);

@@ -17,7 +17,7 @@ namespace flyover {
   }
 
 FLYOVER_RESULT(BondMemberResult, device, link_up, active)
-FLYOVER_RESULT(PortResult, name, device, driver, tap, mac, mtu, link_up, admin_up, speed_mbps,
+FLYOVER_RESULT(PortResult, name, device, driver, tap, vrf, mac, mtu, link_up, admin_up, speed_mbps,
                rx_queues, tx_queues, rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed,
                rx_errors, rx_no_mbuf, tap_in_packets, tap_in_writes, tap_out_packets, addresses,
                members, features)
@@ -34,24 +34,27 @@ FLYOVER_RESULT(PuntClassResult, name, help, rate_pps, policed)
 FLYOVER_RESULT(IcmpErrorResult, type, sent, limited)
 FLYOVER_RESULT(DropsResult, drops, punts, punt_classes, icmp_errors, fragmented, fragments)
 FLYOVER_RESULT(NexthopResult, gateway, port, weight, state, mac)
-FLYOVER_RESULT(RouteResult, prefix, metric, protocol, action, mtu, active, nexthops)
+FLYOVER_RESULT(RouteResult, prefix, metric, protocol, action, leak, mtu, active, nexthops)
 FLYOVER_RESULT(RouteRoomResult, family, state, routes, route_limit, blocks, block_limit, refused)
-FLYOVER_RESULT(RoutesResult, routes, room, total, fib4_entries, fib6_entries, fib_memory_bytes)
-FLYOVER_RESULT(RouteExplainResult, address, found, route, verdict)
+FLYOVER_RESULT(RoutesResult, vrf, routes, room, total, fib4_entries, fib6_entries, fib_memory_bytes)
+FLYOVER_RESULT(RouteExplainResult, address, vrf, found, route, verdict)
 FLYOVER_RESULT(EcmpMemberResult, gateway, port, weight, state, buckets, share_percent,
                wanted_percent)
 FLYOVER_RESULT(EcmpGroupResult, group, routes, buckets, worst_error_percent, changed_moved,
                changed_least, changed_of, members)
 FLYOVER_RESULT(EcmpResult, groups, total)
 FLYOVER_RESULT(LookupHopResult, gateway, port, mtu, state)
-FLYOVER_RESULT(LookupResult, address, prefix, action, nexthops)
+FLYOVER_RESULT(LookupResult, address, prefix, action, leak, nexthops)
 FLYOVER_RESULT(LookupsResult, lookups)
 FLYOVER_RESULT(SyncDifferenceResult, prefix, metric, kernel, flyover)
-FLYOVER_RESULT(SyncResult, kernel_routes, fib4_entries, fib6_entries, routes_refused,
+FLYOVER_RESULT(SyncResult, vrf, kernel_routes, fib4_entries, fib6_entries, routes_refused,
                routes_waiting, routes_foreign, messages, malformed, queue_bytes, lag_seconds,
                losses, resyncs, resyncs_failed, resync_due, resync_seconds, resync_age_seconds,
-               compared, differences, diff)
-FLYOVER_RESULT(NeighborResult, port, address, mac, state, packets, held_packets)
+               compared, leaks, differences, diff)
+FLYOVER_RESULT(VrfResult, name, network_namespace, ports, kernel_routes, fib4_entries, fib6_entries,
+               leaks, lag_seconds)
+FLYOVER_RESULT(VrfsResult, vrfs)
+FLYOVER_RESULT(NeighborResult, port, vrf, address, mac, state, packets, held_packets)
 FLYOVER_RESULT(NeighborsResult, neighbors)
 FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, affinity, backends, backends_up,
                table_digest, table_slots, kept_tables, packets, bytes, connections_new)

@@ -9,9 +9,10 @@
 //   show.lcores                                                 LcoresResult
 //   show.counters                                               CountersResult
 //   show.drops                                                  DropsResult
-//   show.routes       {limit}           0: all                  RoutesResult
-//   show.route        {address}                                 RouteExplainResult
-//   show.sync         {diff}            true: compare       SyncResult
+//   show.routes       {limit, vrf}      0: all                  RoutesResult
+//   show.route        {address, vrf}                            RouteExplainResult
+//   show.sync         {diff, vrf}       true: compare           SyncResult
+//   show.vrfs                                                   VrfsResult
 //   show.neighbors                                              NeighborsResult
 //   show.services                                               ServicesResult
 //   show.backends                                               BackendsResult
@@ -28,8 +29,9 @@
 //   backend.enable    {service, backend}                        BackendChangeResult
 //   backend.weight    {service, backend, weight}                BackendChangeResult
 //
-// Without `document` the daemon reads its own file again. Mistakes in a document come one a line in
-// the error's message. `max_moved` counts hundredths of a percent.
+// Without `vrf` the main one is meant. Without `document` the daemon reads its own file again.
+// Mistakes in a document come one a line in the error's message. `max_moved` counts hundredths of a
+// percent.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +52,7 @@ struct PortResult {
   std::string device;
   std::string driver;
   std::string tap;  // interface name in the kernel
+  std::string vrf;
   std::string mac;
   uint32_t mtu = 0;  // L3 bytes
   bool link_up = false;
@@ -159,10 +162,11 @@ struct RouteResult {
   std::string prefix;
   uint32_t metric = 0;
   std::string protocol;  // kernel, boot, static, bgp, ... or the number
-  std::string action;    // forward, connected, local, blackhole, unreachable, prohibit
+  std::string action;    // forward, connected, local, blackhole, unreachable, prohibit, leak
   uint32_t mtu = 0;      // 0: the port's
   bool active = true;    // in the FIB (another route of the prefix has a lower metric otherwise)
-  std::vector<NexthopResult> nexthops;
+  std::vector<NexthopResult> nexthops = {};
+  std::string leak = {};  // the VRF that a leak is looked up in
 };
 // How full the tables of a family are.
 struct RouteRoomResult {
@@ -175,12 +179,13 @@ struct RouteRoomResult {
   uint64_t refused = 0;  // routes of the kernel that wait for room
 };
 struct RoutesResult {
-  std::vector<RouteResult> routes;
+  std::string vrf;
+  std::vector<RouteResult> routes;  // leaks last
   std::vector<RouteRoomResult> room;
   uint64_t total = 0;  // routes there are; more than were asked for, perhaps
   uint64_t fib4_entries = 0;
   uint64_t fib6_entries = 0;
-  uint64_t fib_memory_bytes = 0;
+  uint64_t fib_memory_bytes = 0;  // entries never touched, which cost none, included
 };
 // A route on which the kernel and Flyover do not agree; an empty side has no such route.
 struct SyncDifferenceResult {
@@ -191,6 +196,7 @@ struct SyncDifferenceResult {
 };
 struct RouteExplainResult {
   std::string address;
+  std::string vrf;
   bool found = false;
   RouteResult route;    // when found
   std::string verdict;  // one sentence: what happens to a packet to this address
@@ -205,9 +211,10 @@ struct LookupHopResult {
 };
 struct LookupResult {
   std::string address;
-  std::string prefix;                     // of the route; empty: none
-  std::string action;                     // as RouteResult's, or none, host_unreachable
-  std::vector<LookupHopResult> nexthops;  // the flow's hash chooses among several
+  std::string prefix;                          // of the route; empty: none
+  std::string action;                          // as RouteResult's, or none, host_unreachable
+  std::vector<LookupHopResult> nexthops = {};  // the flow's hash chooses among several
+  std::string leak = {};                       // the VRF that it leaked into, and all else is of
 };
 struct LookupsResult {
   std::vector<LookupResult> lookups;  // in the order that was asked for
@@ -241,6 +248,7 @@ struct EcmpResult {
 
 // How far Flyover follows the kernel.
 struct SyncResult {
+  std::string vrf;
   uint64_t kernel_routes = 0;  // prefix and metric pairs that the kernel has and Flyover follows
   uint64_t fib4_entries = 0;
   uint64_t fib6_entries = 0;
@@ -257,9 +265,10 @@ struct SyncResult {
   bool resync_due = false;
   double resync_seconds = 0;  // duration of the last one
   double resync_age_seconds = 0;
-  bool compared = false;                   // what follows was asked for
-  uint64_t differences = 0;                // in all
-  std::vector<SyncDifferenceResult> diff;  // the first ones
+  bool compared = false;                    // what follows was asked for
+  std::vector<SyncDifferenceResult> leaks;  // of the document: no kernel can hold them
+  uint64_t differences = 0;                 // in all; without leaks
+  std::vector<SyncDifferenceResult> diff;   // the first ones
 };
 
 struct NeighborResult {
@@ -269,6 +278,20 @@ struct NeighborResult {
   std::string state;     // resolved, unresolved, failed
   uint64_t packets = 0;  // sent to it, since there is a way through it
   uint64_t held_packets = 0;
+  std::string vrf = {};  // of the port
+};
+struct VrfResult {
+  std::string name;
+  std::string network_namespace;  // empty: the daemon's own
+  std::vector<std::string> ports;
+  uint64_t kernel_routes = 0;
+  uint64_t fib4_entries = 0;
+  uint64_t fib6_entries = 0;
+  uint64_t leaks = 0;
+  double lag_seconds = 0;  // as SyncResult's
+};
+struct VrfsResult {
+  std::vector<VrfResult> vrfs;
 };
 struct NeighborsResult {
   std::vector<NeighborResult> neighbors;
@@ -465,6 +488,8 @@ struct BackendChangeResult {
   X(RouteExplainResult)            \
   X(SyncDifferenceResult)          \
   X(SyncResult)                    \
+  X(VrfResult)                     \
+  X(VrfsResult)                    \
   X(NeighborResult)                \
   X(NeighborsResult)               \
   X(ServiceResult)                 \

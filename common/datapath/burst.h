@@ -59,8 +59,9 @@ struct alignas(64) PacketMeta {
   uint16_t l3_length;  // IP header + payload, bytes: the whole L3 packet
   uint16_t service;    // index in the service table, while on the balancer's stages
   uint16_t backend;    // BackendId, while on the balancer's stages
-  uint16_t overhead;   // bytes put on here in front of the IP header that came in, 0 otherwise
   uint16_t path_mtu;   // of the way to the backend, where `overhead` is not 0; 0: the link's
+  uint8_t overhead;    // bytes put on here in front of the IP header that came in, 0 otherwise
+  VrfIndex vrf;        // where the destination is looked up
   SourceId source;
   PortIndex in_port;  // where it came in; kNoPort for packets made here
   uint8_t protocol;   // of L4, behind IPv6 extension headers

@@ -53,6 +53,8 @@ namespace flyover {
   X(kUnreachableRoute, "unreachable_route", "unreachable route")                                  \
   X(kProhibited, "prohibited", "prohibit route")                                                  \
   X(kHostUnreachable, "host_unreachable", "the neighbour did not answer ARP or ND")               \
+  X(kVrfLoop, "vrf_loop", "leaked from one VRF into another that leaks it again")                 \
+  X(kVrfLocal, "vrf_local", "leaked to an address that this box has in another VRF")              \
   X(kTtlExpired, "ttl_expired", "TTL or hop limit ran out in transit (RFC 1812 5.3.1)")           \
   X(kMtuExceeded, "mtu_exceeded", "longer than the MTU of the outgoing link")                     \
   X(kHoldFull, "hold_full", "replaced by a later packet while its neighbour was being resolved")  \

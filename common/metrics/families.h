@@ -63,12 +63,12 @@ enum class MetricType : uint8_t { kCounter, kGauge };
   X(kFragmented, "flyover_fragmented_packets_total", kCounter, "",                                 \
     "IPv4 packets that were cut for a link")                                                       \
   X(kFragments, "flyover_fragments_total", kCounter, "", "pieces that they were cut into")         \
-  X(kRoutes, "flyover_fib_routes", kGauge, "family", "entries of the FIB: ipv4, ipv6")             \
-  X(kRouteLimit, "flyover_routes_limit", kGauge, "family",                                         \
+  X(kRoutes, "flyover_fib_routes", kGauge, "vrf,family", "entries of the FIB: ipv4, ipv6")         \
+  X(kRouteLimit, "flyover_routes_limit", kGauge, "vrf,family",                                     \
     "routes of the kernel that there is room for")                                                 \
-  X(kRouteFill, "flyover_routes_fill_ratio", kGauge, "family",                                     \
+  X(kRouteFill, "flyover_routes_fill_ratio", kGauge, "vrf,family",                                 \
     "how full the table is, by whatever is scarcer, routes or blocks; 1: full")                    \
-  X(kRoutesWaiting, "flyover_routes_refused", kGauge, "family",                                    \
+  X(kRoutesWaiting, "flyover_routes_refused", kGauge, "vrf,family",                                \
     "routes of the kernel that wait for room; shorter prefixes cover them")                        \
   X(kFibMemory, "flyover_fib_memory_bytes", kGauge, "family", "memory of the FIB")                 \
   X(kNeighbors, "flyover_neighbors", kGauge, "state", "neighbours: resolved, unresolved, failed")  \

@@ -72,6 +72,10 @@ void ServiceLookup(StageContext& context, LbLcore& lcore, const ServiceTable* ta
   for (const unsigned i : in) {
     PacketMeta& meta = burst.meta[i];
     rte_mbuf* const m = burst.pkt[i];
+    if (__builtin_expect(meta.vrf != kMainVrf, 0)) {
+      out.route.Add(i);
+      continue;
+    }
     const VipIndex::VipId vip =
         (meta.flags & kIpv6) != 0
             ? table->vips.FindIpv6(HeaderAt<Ipv6Header>(m, meta.l3_offset)->dst)

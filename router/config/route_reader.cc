@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "common/config/address_check.h"
+#include "common/config/machine_reader.h"
 
 namespace flyover::router {
 namespace {
@@ -32,15 +34,34 @@ class RouteReader {
  public:
   RouteReader(const ConfigValue& document, const std::vector<PortConfig>& ports,
               ConfigReport& report)
-      : ports_(ports), report_(report) {
+      : document_(document), ports_(ports), report_(report) {
     const ConfigValue* const section = document.Find("ports");
     ports_complete_ = section != nullptr && section->complete;
+  }
+
+  LeakRoute ReadLeak(const ConfigValue& entry, const ConfigValue& leak) {
+    StaticRoute route;
+    entry.Get("to", route.to);
+    ReadVrf(entry, route);
+    const LeakRoute read{route.to, route.vrf, FindVrf(document_, leak, report_)};
+    CheckDestination(entry, route, leaks_);
+    for (const char* const key : {"via", "port", "type", "metric"}) {
+      const ConfigValue* const value = entry.Find(key);
+      if (value == nullptr || !value->given) continue;
+      report_.Error(value->key_at, value->path,
+                    "a leak has it from the other VRF; accepted: 'to', 'vrf' and 'leak' alone");
+    }
+    if (read.vrf == read.into && leak.As<std::string>() == VrfWord(read.vrf)) {
+      report_.Error(leak.at, leak.path, "is the VRF that the route is in; accepted: another VRF");
+    }
+    return read;
   }
 
   StaticRoute Read(const ConfigValue& entry) {
     StaticRoute route;
     entry.Get("to", route.to);
     entry.Get("metric", route.metric);
+    ReadVrf(entry, route);
     if (const ConfigValue* const type = entry.Find("type")) {
       const auto& word = type->As<std::string>();
       route.type = word == "blackhole"     ? StaticRouteType::kBlackhole
@@ -48,10 +69,10 @@ class RouteReader {
                    : word == "prohibit"    ? StaticRouteType::kProhibit
                                            : StaticRouteType::kUnicast;
     }
-    CheckDestination(entry, route);
+    CheckDestination(entry, route, seen_);
     const ConfigValue* const via = entry.Find("via");
     const ConfigValue* const port = entry.Find("port");
-    const std::optional<PortIndex> route_port = port ? FindPort(*port) : std::nullopt;
+    const std::optional<PortIndex> route_port = port ? FindPort(*port, route.vrf) : std::nullopt;
     if (route.type != StaticRouteType::kUnicast) {
       for (const ConfigValue* const hop : {via, port}) {
         if (hop == nullptr) continue;
@@ -74,7 +95,33 @@ class RouteReader {
   }
 
  private:
-  void CheckDestination(const ConfigValue& entry, const StaticRoute& route) {
+  using Seen = std::map<std::tuple<VrfIndex, IpPrefix, uint32_t>, int>;  // -> line
+
+  std::string VrfWord(VrfIndex vrf) const {
+    if (vrf == kMainVrf) return std::string(kMainVrfName);
+    return document_.ItemsOf("vrfs")[vrf.value() - 1u].key;
+  }
+
+  // Without a word the route is where its port is.
+  void ReadVrf(const ConfigValue& entry, StaticRoute& route) {
+    const ConfigValue* const vrf = entry.Find("vrf");
+    if (vrf != nullptr) {
+      route.vrf = FindVrf(document_, *vrf, report_);
+      return;
+    }
+    const ConfigValue* port = entry.Find("port");
+    if (const ConfigValue* const via = entry.Find("via"); port == nullptr && via != nullptr) {
+      for (const ConfigValue& hop : via->items) {
+        if (port == nullptr && !hop.Is<IpAddress>()) port = hop.Find("port");
+      }
+    }
+    if (port == nullptr) return;
+    for (const PortConfig& config : ports_) {
+      if (config.name == port->As<std::string>()) route.vrf = config.vrf;
+    }
+  }
+
+  void CheckDestination(const ConfigValue& entry, const StaticRoute& route, Seen& seen) {
     const ConfigValue* const to = entry.Find("to");
     if (to == nullptr) return;
     const IpPrefix& prefix = route.to;
@@ -87,7 +134,7 @@ class RouteReader {
     }
     const uint32_t metric =
         route.metric == 0 && !prefix.address().is_v4() ? kDefaultIpv6Metric : route.metric;
-    const auto [first, is_new] = seen_.emplace(std::pair(prefix, metric), to->at.line);
+    const auto [first, is_new] = seen.emplace(std::tuple(route.vrf, prefix, metric), to->at.line);
     if (!is_new) {
       report_.Error(to->at, to->path,
                     Quoted(prefix.ToString()) + " with metric " + std::to_string(metric) +
@@ -97,11 +144,19 @@ class RouteReader {
     }
   }
 
-  std::optional<PortIndex> FindPort(const ConfigValue& name) {
+  std::optional<PortIndex> FindPort(const ConfigValue& name, VrfIndex vrf) {
     const auto found = std::find_if(ports_.begin(), ports_.end(), [&](const PortConfig& port) {
       return port.name == name.As<std::string>();
     });
-    if (found != ports_.end()) return PortIndex(static_cast<uint8_t>(found - ports_.begin()));
+    if (found != ports_.end()) {
+      if (found->vrf != vrf) {
+        report_.Error(name.at, name.path,
+                      "port " + Quoted(found->name) + " is in VRF " + VrfWord(found->vrf) +
+                          ", the route in " + VrfWord(vrf) +
+                          "; accepted: a port of the route's VRF, or 'leak' into the other one");
+      }
+      return PortIndex(static_cast<uint8_t>(found - ports_.begin()));
+    }
     if (!ports_complete_) return std::nullopt;
     std::string accepted;
     std::vector<std::string_view> names;
@@ -127,7 +182,7 @@ class RouteReader {
       gateway = entry.Find("gateway");
       entry.Get("weight", hop.weight);
       if (const ConfigValue* const port = entry.Find("port")) {
-        hop.port = FindPort(*port);
+        hop.port = FindPort(*port, route.vrf);
         port_named = true;
       }
     }
@@ -165,6 +220,7 @@ class RouteReader {
     }
     bool reachable = false;
     for (const PortConfig& port : ports_) {
+      if (port.vrf != route.vrf) continue;
       for (const InterfaceAddress& address : port.addresses) {
         reachable = reachable || address.Subnet().Contains(gateway);
         if (address.address != gateway || IsLinkLocal(gateway)) continue;
@@ -187,22 +243,26 @@ class RouteReader {
     }
   }
 
+  const ConfigValue& document_;
   const std::vector<PortConfig>& ports_;
   ConfigReport& report_;
   bool ports_complete_ = false;
-  std::map<std::pair<IpPrefix, uint32_t>, int> seen_;
+  Seen seen_, leaks_;
 };
 
 }  // namespace
 
-std::vector<StaticRoute> ReadRoutes(const ConfigValue& document,
-                                    const std::vector<PortConfig>& ports, ConfigReport& report) {
-  std::vector<StaticRoute> routes;
+void ReadRoutes(const ConfigValue& document, const std::vector<PortConfig>& ports,
+                ConfigReport& report, std::vector<StaticRoute>& routes,
+                std::vector<LeakRoute>& leaks) {
   RouteReader reader(document, ports, report);
   for (const ConfigValue& entry : document.ItemsOf("routes")) {
-    routes.push_back(reader.Read(entry));
+    if (const ConfigValue* const leak = entry.Find("leak")) {
+      leaks.push_back(reader.ReadLeak(entry, *leak));
+    } else {
+      routes.push_back(reader.Read(entry));
+    }
   }
-  return routes;
 }
 
 }  // namespace flyover::router

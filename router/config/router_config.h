@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/strong_id.h"
+#include "common/config/dataplane_config.h"
 #include "common/net/ip_prefix.h"
 #include "router/fib/route_capacity.h"
 
@@ -29,7 +30,25 @@ struct StaticRoute {
   StaticRouteType type = StaticRouteType::kUnicast;
   std::vector<StaticNexthop> nexthops;  // empty unless kUnicast
   uint32_t metric = 0;                  // 0: the kernel's default
+  VrfIndex vrf = kMainVrf;              // whose namespace has it
   bool operator==(const StaticRoute&) const = default;
+};
+
+// What one VRF sends to `to` is looked up in another one: no kernel can hold that.
+struct LeakRoute {
+  IpPrefix to;
+  VrfIndex vrf;
+  VrfIndex into;
+  bool operator==(const LeakRoute&) const = default;
+};
+
+// A routing instance beside the main one: a network namespace with its ports' TAPs, its routes and
+// its daemons.
+struct VrfConfig {
+  std::string name;
+  KernelConfig kernel;
+  RouteCapacity capacity = RouteCapacity::Small();
+  bool operator==(const VrfConfig&) const = default;
 };
 
 struct EcmpConfig {
@@ -76,11 +95,29 @@ struct IcmpErrorConfig {
 };
 
 struct RouterConfig {
+  std::vector<VrfConfig> vrfs;  // those of VrfIndex 1 and up
   std::vector<StaticRoute> routes;
+  std::vector<LeakRoute> leaks;
   EcmpConfig ecmp;
   IcmpErrorConfig icmp_errors;
-  RouteCapacity capacity;
+  RouteCapacity capacity;  // of the main VRF
   bool operator==(const RouterConfig&) const = default;
+
+  // By VrfIndex.
+  std::vector<std::string> VrfNames() const {
+    std::vector<std::string> names{std::string(kMainVrfName)};
+    for (const VrfConfig& vrf : vrfs) names.push_back(vrf.name);
+    return names;
+  }
+  // `main` is that of the main VRF.
+  const KernelConfig& KernelOf(VrfIndex vrf, const KernelConfig& main) const {
+    return vrf == kMainVrf ? main : vrfs[vrf.value() - 1u].kernel;
+  }
+  std::vector<RouteCapacity> Capacities() const {
+    std::vector<RouteCapacity> capacities{capacity};
+    for (const VrfConfig& vrf : vrfs) capacities.push_back(vrf.capacity);
+    return capacities;
+  }
 };
 
 }  // namespace flyover::router

@@ -2,6 +2,7 @@
 
 #include "common/config/address_check.h"
 #include "router/config/route_reader.h"
+#include "router/config/vrf_reader.h"
 
 namespace flyover::router {
 
@@ -80,7 +81,8 @@ void WriteIcmpErrors(const IcmpErrorConfig& config, YamlWriter& out) {
 RouterConfig ReadRouter(const ConfigValue& document, const std::vector<PortConfig>& ports,
                         ConfigReport& report) {
   RouterConfig config;
-  config.routes = ReadRoutes(document, ports, report);
+  config.vrfs = ReadVrfs(document, report);
+  ReadRoutes(document, ports, report, config.routes, config.leaks);
   const ConfigValue* const section = document.Find("router");
   if (section == nullptr) return config;
   if (const ConfigValue* const ecmp = section->Find("ecmp")) {
@@ -95,10 +97,7 @@ RouterConfig ReadRouter(const ConfigValue& document, const std::vector<PortConfi
   if (const ConfigValue* const errors = section->Find("icmp_errors")) {
     ReadIcmpErrors(*errors, config.icmp_errors, report);
   }
-  if (const ConfigValue* const capacity = section->Find("capacity")) {
-    capacity->Get("ipv4", config.capacity.ipv4);
-    capacity->Get("ipv6", config.capacity.ipv6);
-  }
+  ReadCapacity(*section, config.capacity);
   return config;
 }
 
@@ -115,24 +114,30 @@ void WriteRouter(const RouterConfig& config, YamlWriter& out) {
   out.Put("fields", config.ecmp.ports ? "ports" : "addresses");
   out.End();
   WriteIcmpErrors(config.icmp_errors, out);
-  out.Begin("capacity");
-  out.Put("ipv4", config.capacity.ipv4);
-  out.Put("ipv6", config.capacity.ipv6);
-  out.End();
+  WriteCapacity(config.capacity, out);
   out.End();
 }
 
 void WriteRoutes(const RouterConfig& config, const std::vector<PortConfig>& ports,
                  YamlWriter& out) {
   static constexpr const char* kTypes[] = {"unicast", "blackhole", "unreachable", "prohibit"};
-  if (config.routes.empty()) {
+  if (config.routes.empty() && config.leaks.empty()) {
     out.Put("routes", "[]");
     return;
   }
+  const std::vector<std::string> vrfs = config.VrfNames();
   out.Begin("routes");
+  for (const LeakRoute& leak : config.leaks) {
+    out.BeginElement();
+    out.Text("to", leak.to.ToString());
+    out.Text("vrf", vrfs[leak.vrf.value()]);
+    out.Text("leak", vrfs[leak.into.value()]);
+    out.End();
+  }
   for (const StaticRoute& route : config.routes) {
     out.BeginElement();
     out.Text("to", route.to.ToString());
+    out.Text("vrf", vrfs[route.vrf.value()]);
     out.Put("type", kTypes[static_cast<size_t>(route.type)]);
     out.Put("metric", route.metric);
     if (!route.nexthops.empty()) {

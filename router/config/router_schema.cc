@@ -1,6 +1,11 @@
 #include "router/config/router_schema.h"
 
 #include <limits>
+#include <string>
+
+#include "common/base/strong_id.h"
+#include "common/config/machine_schema.h"
+#include "router/fib/route_capacity.h"
 
 namespace flyover::router {
 namespace {
@@ -51,6 +56,20 @@ Schema RouteSchema() {
        .schema = Enum({"unicast", "blackhole", "unreachable", "prohibit"}),
        .fallback = "unicast",
        .help = "blackhole drops without a word, unreachable and prohibit answer with ICMP"},
+      {.name = "vrf",
+       .schema = Text(kNameFormat),
+       .presence = Presence::kOptional,
+       .fallback_words = "that of the port it names, or main",
+       .help = "VRF of the route",
+       .example = "main"},
+      {.name = "leak",
+       .schema = Text(kNameFormat),
+       .presence = Presence::kOptional,
+       .fallback_words = "none",
+       .help = "Instead of a next hop: another VRF, in which packets to this prefix are looked up "
+               "again. Flyover holds this route, the kernel cannot",
+       .example = "main",
+       .alternative = true},
       {.name = "metric",
        .schema = Unsigned(0, 0xffff'ffff),
        .fallback = "0",
@@ -114,17 +133,17 @@ SchemaKey IcmpErrorsKey() {
   };
 }
 
-SchemaKey CapacityKey() {
+SchemaKey CapacityKey(const RouteCapacity& capacity) {
   return {
       .name = "capacity",
       .schema = MapOf({
           {.name = "ipv4",
            .schema = Unsigned(1, 16'000'000, "routes"),
-           .fallback = "2000000",
+           .fallback = std::to_string(capacity.ipv4),
            .help = "IPv4 routes; a full Internet table has about 1,000,000"},
           {.name = "ipv6",
            .schema = Unsigned(1, 8'000'000, "routes"),
-           .fallback = "500000",
+           .fallback = std::to_string(capacity.ipv6),
            .help = "IPv6 routes; a full Internet table has about 230,000"},
       }),
       .help =
@@ -144,6 +163,21 @@ SchemaKey RoutesKey() {
       .help =
           "Static routes, put into the kernel as `ip route add` would, with a protocol number of "
           "their own",
+  };
+}
+
+SchemaKey VrfsKey() {
+  return {
+      .name = "vrfs",
+      .schema =
+          NamedMapOf(kNameFormat, "VRF",
+                     MapOf({VrfNamespaceKey(), TablesKey(), CapacityKey(RouteCapacity::Small())}),
+                     0, kMaxVrfs - 1),
+      .fallback = "{}",
+      .help =
+          "Routing instances beside the main one: each a network namespace with the TAPs of its "
+          "ports, its own routes and its own daemons. Services are those of the main one",
+      .example = "blue",
   };
 }
 
@@ -177,7 +211,7 @@ SchemaKey RouterKey() {
            }),
            .help = "Choice among next hops of equal cost"},
           IcmpErrorsKey(),
-          CapacityKey(),
+          CapacityKey(RouteCapacity()),
       }),
       .help = "Forwarding",
   };

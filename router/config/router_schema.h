@@ -7,5 +7,6 @@ namespace flyover::router {
 
 SchemaKey RoutesKey();
 SchemaKey RouterKey();
+SchemaKey VrfsKey();
 
 }  // namespace flyover::router

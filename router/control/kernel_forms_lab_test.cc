@@ -18,12 +18,12 @@ class KernelFormsLab : public KernelLab {
     EXPECT_EQ(differences->size(), 0u);
   }
   uint16_t Mtu(const std::string& address) const {
-    const RouteExplanation found = under_test.rib.LookupRoute(*IpAddress::Parse(address));
+    const RouteExplanation found = under_test.rib.main().LookupRoute(*IpAddress::Parse(address));
     return found.route ? found.route->mtu : 0;
   }
   // Members of the group that lcores find for the address.
   unsigned Members(const std::string& address) const {
-    const RouteExplanation found = under_test.rib.LookupRoute(*IpAddress::Parse(address));
+    const RouteExplanation found = under_test.rib.main().LookupRoute(*IpAddress::Parse(address));
     const GroupWord word = under_test.tables.groups.Load(found.group);
     std::vector<uint32_t> members;
     for (uint64_t b = 0; b < word.bucket_count(); ++b) {
@@ -106,7 +106,7 @@ TEST_F(KernelFormsLab, MtuOfARoute) {
   EXPECT_EQ(Mtu("10.7.0.1"), 0);
   // What lcores compare a packet with: the smaller of the port's and the route's.
   const auto adjacency = [&](const char* address) {
-    const GroupId group = under_test.rib.LookupRoute(*IpAddress::Parse(address)).group;
+    const GroupId group = under_test.rib.main().LookupRoute(*IpAddress::Parse(address)).group;
     return under_test.tables.adjacencies.Get(under_test.tables.groups.Load(group).Pick(0)).mtu;
   };
   EXPECT_EQ(adjacency("10.9.0.1"), 1400);

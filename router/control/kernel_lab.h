@@ -33,15 +33,14 @@ struct RibUnderTest {
   }
   static ForwardingTables::Options Options() {
     ForwardingTables::Options options;
-    options.tbl8_groups = 4096;
-    options.fib6_nodes = 1u << 16;
+    options.vrfs = {{.tbl8_groups = 4096, .fib6_nodes = 1u << 16}};
     options.groups = 1u << 12;
     options.adjacencies = 1u << 12;
     return options;
   }
   // "0 forward wan via 192.0.2.2 resolved" for the route that covers `address`.
   std::string Route(const std::string& address) const {
-    const RouteExplanation found = rib.LookupRoute(*IpAddress::Parse(address));
+    const RouteExplanation found = rib.main().LookupRoute(*IpAddress::Parse(address));
     if (!found.route) return "none";
     std::string text = found.route->prefix.ToString() + " " + Name(found.action);
     for (const NexthopView& n : found.route->nexthops) {
@@ -77,7 +76,7 @@ struct RibUnderTest {
   // Everything, to compare one RIB with another.
   std::vector<std::string> All() const {
     std::vector<std::string> all;
-    rib.ForEachRoute([&](const RouteView& r) {
+    rib.main().ForEachRoute([&](const RouteView& r) {
       std::string text = r.prefix.ToString() + " metric " + std::to_string(r.metric) + " proto " +
                          std::to_string(r.protocol) + " " + Name(r.action);
       std::vector<std::string> hops;

@@ -38,13 +38,13 @@ bool IsLoopback(const IpAddress& a) {
 
 class KernelSync::RibWriter : public RibSink {
  public:
-  explicit RibWriter(Rib& rib) : rib_(rib) {}
+  RibWriter(Rib& rib, VrfIndex vrf) : rib_(rib), routes_(rib.vrf(vrf)) {}
 
   Status UpsertRoute(const RibRoute& route) override {
-    return Checked(rib_.UpsertRoute(route), route.prefix);
+    return Checked(routes_.UpsertRoute(route), route.prefix);
   }
   Status RemoveRoute(const IpPrefix& prefix, uint32_t metric) override {
-    const Status status = rib_.RemoveRoute(prefix, metric);
+    const Status status = routes_.RemoveRoute(prefix, metric);
     // A broadcast address that may be sent to was taken out before.
     return status.code() == StatusCode::kNotFound ? Status::Ok() : Checked(status, prefix);
   }
@@ -70,6 +70,7 @@ class KernelSync::RibWriter : public RibSink {
   }
 
   Rib& rib_;
+  VrfRib& routes_;
 };
 
 Result<std::unique_ptr<KernelSync>> KernelSync::Open(Options options, Rib& rib) {
@@ -86,8 +87,8 @@ KernelSync::KernelSync(Options options, Rib& rib, netlink::Socket events, netlin
     : options_(std::move(options)),
       events_(std::move(events)),
       requests_(std::move(requests)),
-      rib_(rib),
-      writer_(std::make_unique<RibWriter>(rib)),
+      rib_(rib.vrf(options_.vrf)),
+      writer_(std::make_unique<RibWriter>(rib, options_.vrf)),
       neighbors_(*writer_),
       routes_(
           options_.tables, [this](int if_index) { return PortOf(if_index); }, *writer_) {}

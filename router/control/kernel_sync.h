@@ -37,6 +37,7 @@
 namespace flyover::router {
 
 class Rib;
+class VrfRib;
 
 // A TAP's state in the kernel: what `ip link set` did to it, or that it is gone. Its carrier is
 // what TapDevice::SetCarrier made of the port's link.
@@ -79,8 +80,9 @@ class KernelSync {
     std::string tap;  // interface name
   };
   struct Options {
+    VrfIndex vrf = kMainVrf;  // whose routes these are
     std::string network_namespace;
-    std::vector<PortTap> ports;
+    std::vector<PortTap> ports;         // those of the VRF
     std::vector<uint32_t> tables{254};  // in order of preference
     size_t receive_buffer_bytes = 64u << 20;
     // Called from Start, Resync, OnReadable and Tick. Each may be empty.
@@ -180,7 +182,7 @@ class KernelSync {
   Options options_;
   netlink::Socket events_;
   netlink::Socket requests_;
-  Rib& rib_;
+  VrfRib& rib_;
   std::unique_ptr<RibWriter> writer_;
   std::map<int, Link> links_;        // all of the namespace
   std::array<int, 256> if_index_{};  // by port; 0: no TAP

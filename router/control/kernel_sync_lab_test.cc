@@ -149,7 +149,7 @@ TEST_F(KernelSyncLab, DiffIsEmptyUntilTheRibLosesARoute) {
   ASSERT_TRUE(none.ok());
   EXPECT_EQ(none->size(), 0u);
 
-  ASSERT_TRUE(under_test.rib.RemoveRoute(IpPrefix::Parse("10.9.0.0/16").value(), 0).ok());
+  ASSERT_TRUE(under_test.rib.main().RemoveRoute(IpPrefix::Parse("10.9.0.0/16").value(), 0).ok());
   const auto one = sync->Diff(Clock::now());
   ASSERT_TRUE(one.ok());
   ASSERT_EQ(one->size(), 1u);

@@ -53,7 +53,7 @@ Status RouteCollector::RemoveRoute(const IpPrefix& prefix, uint32_t metric) {
   return Status::Ok();
 }
 
-std::vector<RouteDifference> DiffRoutes(RouteCollector& kernel, const Rib& rib) {
+std::vector<RouteDifference> DiffRoutes(RouteCollector& kernel, const VrfRib& rib) {
   std::map<RouteCollector::Key, RouteDifference> differences;
   RouteCollector::Routes& routes = kernel.routes();
   rib.ForEachRoute([&](const RouteView& view) {

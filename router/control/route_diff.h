@@ -13,7 +13,7 @@
 
 namespace flyover::router {
 
-class Rib;
+class VrfRib;
 
 // Takes the place of the RIB behind a mirror: keeps what the RIB would be told.
 class RouteCollector : public RibSink {
@@ -45,6 +45,6 @@ struct RouteDifference {
 
 // By prefix and metric; routes that are the same on both sides are left out. A full table has a
 // million of those, so they are taken out of `kernel` instead of being copied.
-std::vector<RouteDifference> DiffRoutes(RouteCollector& kernel, const Rib& rib);
+std::vector<RouteDifference> DiffRoutes(RouteCollector& kernel, const VrfRib& rib);
 
 }  // namespace flyover::router

@@ -25,7 +25,7 @@ class RouteDiffTest : public ::testing::Test {
 
   QsbrDomain qsbr_{1};
   ForwardingTables tables_{
-      {.tbl8_groups = 16, .fib6_nodes = 1024, .groups = 64, .adjacencies = 64}};
+      {.vrfs = {{.tbl8_groups = 16, .fib6_nodes = 1024}}, .groups = 64, .adjacencies = 64}};
   Rib rib_{tables_, qsbr_};
   RouteCollector kernel_;
 };
@@ -35,27 +35,27 @@ TEST_F(RouteDiffTest, EqualTablesOfBothFamiliesDoNotDiffer) {
   const RibNexthop second{A("fe80::1"), PortIndex(1), 2};
   // The order of next hops says nothing.
   ASSERT_TRUE(kernel_.UpsertRoute(Via("10.0.0.0/8", {first, second})).ok());
-  ASSERT_TRUE(rib_.UpsertRoute(Via("10.0.0.0/8", {second, first})).ok());
+  ASSERT_TRUE(rib_.main().UpsertRoute(Via("10.0.0.0/8", {second, first})).ok());
   for (const char* prefix : {"2001:db8::/32", "::/0"}) {
     ASSERT_TRUE(kernel_.UpsertRoute(Via(prefix, {second})).ok());
-    ASSERT_TRUE(rib_.UpsertRoute(Via(prefix, {second})).ok());
+    ASSERT_TRUE(rib_.main().UpsertRoute(Via(prefix, {second})).ok());
   }
-  EXPECT_TRUE(DiffRoutes(kernel_, rib_).empty());
+  EXPECT_TRUE(DiffRoutes(kernel_, rib_.main()).empty());
 }
 
 TEST_F(RouteDiffTest, MissingExtraAndDifferentRoutesAreNamed) {
   const RibNexthop one{A("192.0.2.1"), PortIndex(0), 1};
   const RibNexthop other{A("192.0.2.2"), PortIndex(0), 1};
   ASSERT_TRUE(kernel_.UpsertRoute(Via("10.1.0.0/16", {one})).ok());
-  ASSERT_TRUE(rib_.UpsertRoute(Via("10.2.0.0/16", {one})).ok());
+  ASSERT_TRUE(rib_.main().UpsertRoute(Via("10.2.0.0/16", {one})).ok());
   ASSERT_TRUE(kernel_.UpsertRoute(Via("10.3.0.0/16", {one})).ok());
-  ASSERT_TRUE(rib_.UpsertRoute(Via("10.3.0.0/16", {other})).ok());
+  ASSERT_TRUE(rib_.main().UpsertRoute(Via("10.3.0.0/16", {other})).ok());
   RibRoute with_mtu = Via("10.4.0.0/16", {one});
-  ASSERT_TRUE(rib_.UpsertRoute(with_mtu).ok());
+  ASSERT_TRUE(rib_.main().UpsertRoute(with_mtu).ok());
   with_mtu.mtu = 1400;
   ASSERT_TRUE(kernel_.UpsertRoute(with_mtu).ok());
 
-  const std::vector<RouteDifference> differences = DiffRoutes(kernel_, rib_);
+  const std::vector<RouteDifference> differences = DiffRoutes(kernel_, rib_.main());
   ASSERT_EQ(differences.size(), 4u);
   EXPECT_TRUE(differences[0].kernel.has_value());
   EXPECT_FALSE(differences[0].held.has_value());
@@ -73,8 +73,8 @@ TEST_F(RouteDiffTest, MetricsAreToldApart) {
   route.metric = 10;
   ASSERT_TRUE(kernel_.UpsertRoute(route).ok());
   route.metric = 20;
-  ASSERT_TRUE(rib_.UpsertRoute(route).ok());
-  EXPECT_EQ(DiffRoutes(kernel_, rib_).size(), 2u);
+  ASSERT_TRUE(rib_.main().UpsertRoute(route).ok());
+  EXPECT_EQ(DiffRoutes(kernel_, rib_.main()).size(), 2u);
 }
 
 }  // namespace

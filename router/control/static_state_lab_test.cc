@@ -251,11 +251,11 @@ TEST_F(ResolverLab, FailureAndAnswerReachTheRib) {
   Ip("neigh replace 10.0.0.67 lladdr 02:00:00:00:00:67 dev lan nud reachable");
   EXPECT_TRUE(Await([&] { return resolver->open(IpFamily::kIpv4) == 0; }));
   const auto failed = [&] {
-    const RouteExplanation found = under_test.rib.LookupRoute(nobody);
+    const RouteExplanation found = under_test.rib.main().LookupRoute(nobody);
     return found.neighbor && found.action == NexthopAction::kHostUnreachable;
   };
   EXPECT_TRUE(failed());
-  EXPECT_EQ(under_test.rib.LookupRoute(somebody).action, NexthopAction::kForward);
+  EXPECT_EQ(under_test.rib.main().LookupRoute(somebody).action, NexthopAction::kForward);
   EXPECT_TRUE(Await([&] { return !failed(); })) << "asked again by the next packet";
 }
 

@@ -62,6 +62,7 @@ void EthernetInput(StageContext& ctx, const PortTable& ports, Burst& burst, cons
       continue;
     }
     const PortEntry& port = ports[meta.in_port];
+    meta.vrf = port.vrf;
     const EthernetHeader* ethernet = HeaderAt<EthernetHeader>(m, 0);
     constexpr unsigned offset = sizeof(EthernetHeader);
     uint16_t type = ethernet->type.host();

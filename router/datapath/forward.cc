@@ -19,8 +19,8 @@ IpAddress LookupAddress(const PacketMeta& meta) {
   return Ipv4Address{LoadBe32(meta.lookup.data())};
 }
 
-// One bulk lookup per family for the whole list.
-void LookupGroups(const ForwardingTables& tables, Burst& burst, const IndexList& in) {
+// One bulk lookup per family for all of `in`, which are of one VRF.
+void LookupInVrf(const RouteTables& tables, Burst& burst, const IndexList& in) {
   std::array<uint32_t, kMaxBurst> keys4;
   std::array<const std::array<uint8_t, 16>*, kMaxBurst> keys6;
   std::array<GroupId, kMaxBurst> groups;
@@ -43,6 +43,36 @@ void LookupGroups(const ForwardingTables& tables, Burst& burst, const IndexList&
     tables.fib6.Lookup(keys6.data(), groups.data(), v6.size);
     for (uint16_t n = 0; n < v6.size; ++n) burst.meta[v6.index[n]].group = groups[n].value();
   }
+}
+
+// VRF by VRF. A burst comes in by one port, so nearly always there is one.
+void LookupByVrf(const ForwardingTables& tables, Burst& burst, IndexList in) {
+  while (in.size > 0) {
+    const VrfIndex vrf = burst.meta[in.index[0]].vrf;
+    IndexList same, others;
+    for (const uint8_t i : in) (burst.meta[i].vrf == vrf ? same : others).Add(i);
+    LookupInVrf(tables.vrf(vrf), burst, same);
+    in = others;
+  }
+}
+
+// Prefixes of another VRF: looked up again there, once.
+void FollowLeaks(const ForwardingTables& tables, Burst& burst, const IndexList& in) {
+  IndexList leaked;
+  for (const uint8_t i : in) {
+    PacketMeta& meta = burst.meta[i];
+    const GroupWord group = tables.groups.Load(GroupId(meta.group));
+    if (group.action() != NexthopAction::kLeak) continue;
+    meta.vrf = group.vrf();
+    leaked.Add(i);
+  }
+  LookupByVrf(tables, burst, leaked);
+}
+
+void LookupGroups(const ForwardingTables& tables, Burst& burst, const IndexList& in) {
+  if (tables.vrfs.size() == 1) return LookupInVrf(tables.main(), burst, in);
+  LookupByVrf(tables, burst, in);
+  FollowLeaks(tables, burst, in);
 }
 
 // Which member of a group the flow takes. Not the bits that Maglev or the connection table use.
@@ -105,6 +135,8 @@ void DeliverLocal(StageContext& ctx, RouterLcore& router, rte_mbuf* m, const Pac
   if ((meta.flags & kOnLinkOnly) != 0) return ctx.Drop(m, DropReason::kL2dsrNotOnLink);
   if ((meta.flags & kOriginated) != 0) return ctx.Drop(m, DropReason::kNoRoute);
   const PortTable& ports = *router.ports->Load();
+  // The TAP is in the namespace of the VRF that it came from, whose kernel does not know it.
+  if (ports[meta.in_port].vrf != meta.vrf) return ctx.Drop(m, DropReason::kVrfLocal);
   if (!ports.tunnels.empty()) {
     if ((meta.flags & kIcmpError) != 0) {
       LearnTunnelMtu(ctx, router, ports, m, meta);
@@ -207,6 +239,9 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
         break;
       case NexthopAction::kBroadcast:
         ctx.Drop(m, DropReason::kIpBroadcast);
+        break;
+      case NexthopAction::kLeak:  // for the second time
+        ctx.Drop(m, DropReason::kVrfLoop);
         break;
       case NexthopAction::kUnreachable:
         refuse(DropReason::kUnreachableRoute, IcmpErrorKind::kHostUnreachable);

@@ -11,14 +11,15 @@
 
 namespace flyover::router {
 
-// Stage 9. Destination (meta.lookup) -> next-hop group -> member by flow hash.
-// In:   validated or originated IP packets
-// Out:  forward   meta.adjacency is set
+// Stage 9. Destination (meta.lookup) in its VRF (meta.vrf) -> next-hop group -> member by flow
+// hash. A prefix that leaks is looked up once more, and meta.vrf is then the other VRF. In:
+// validated or originated IP packets Out:  forward   meta.adjacency is set
 //       hold      an on-link destination that is not resolved yet
 //       punt      own addresses
 //       inner     own addresses, and of a tunnel: what it carried, as a frame of the tunnel's port
-//       drop      no_route, blackhole, unreachable_route, prohibited, host_unreachable,
-//                 vip_unknown_port, l2dsr_not_on_link, ipv6_link_local, ipv6_routing_header_0
+//       drop      no_route, blackhole, unreachable_route, prohibited, host_unreachable, vrf_loop,
+//                 vrf_local, vip_unknown_port, l2dsr_not_on_link, ipv6_link_local,
+//                 ipv6_routing_header_0
 void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexList& in,
                IndexList& forward, Burst& inner, Burst& answers);
 

@@ -79,14 +79,14 @@ bool MayAnswer(const PacketMeta& meta) {
 }
 
 // The port that a packet to `dst` would leave by; kNoPort when it would not.
-PortIndex EgressPort(const RouterLcore& router, const IpAddress& dst) {
+PortIndex EgressPort(const RouterLcore& router, VrfIndex vrf, const IpAddress& dst) {
   GroupId id{0};
   if (dst.is_v4()) {
     const uint32_t key = dst.v4().value;
-    router.tables->fib4.Lookup(&key, &id, 1);
+    router.tables->vrf(vrf).fib4.Lookup(&key, &id, 1);
   } else {
     const std::array<uint8_t, 16>* key = &dst.bytes();
-    router.tables->fib6.Lookup(&key, &id, 1);
+    router.tables->vrf(vrf).fib6.Lookup(&key, &id, 1);
   }
   const GroupWord group = router.tables->groups.Load(id);
   switch (group.action()) {
@@ -107,13 +107,13 @@ std::optional<Address> SourceAddress(const RouterLcore& router, PortIndex in_por
                                      std::optional<Address> PortEntry::*member) {
   if (fixed) return fixed;
   const PortTable& ports = *router.ports->Load();
-  std::array<PortIndex, 2> order = {EgressPort(router, dst), in_port};
+  std::array<PortIndex, 2> order = {EgressPort(router, ports[in_port].vrf, dst), in_port};
   if (router.icmp_source.incoming) std::swap(order[0], order[1]);
   for (const PortIndex port : order) {
     if (port != kNoPort && ports[port].*member) return ports[port].*member;
   }
   for (const PortEntry& entry : ports.ports) {
-    if (entry.present && entry.*member) return entry.*member;
+    if (entry.present && entry.vrf == ports[in_port].vrf && entry.*member) return entry.*member;
   }
   return std::nullopt;
 }
@@ -250,6 +250,8 @@ void SendIcmpError(StageContext& ctx, RouterLcore& router, const Burst& burst, u
   out.protocol = ipv6 ? kProtoIcmpv6 : kProtoIcmp;
   out.source = kGeneratedSource;
   out.in_port = kNoPort;
+  // Where the sender is, even if the packet had leaked into another VRF.
+  out.vrf = (*router.ports->Load())[meta.in_port].vrf;
 }
 
 }  // namespace flyover::router

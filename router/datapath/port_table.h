@@ -40,9 +40,10 @@ struct PortEntry {
   static constexpr unsigned kMostVirtualMacs = 16;
   std::array<MacAddress, kMostVirtualMacs> virtual_macs;
   uint8_t virtual_mac_count = 0;
-  uint16_t features = 0;  // PortFeature
-  uint8_t dscp = 0;       // 0 to 63
-  uint16_t mss4 = 0;      // largest MSS of TCP over IPv4, bytes
+  VrfIndex vrf = kMainVrf;  // of what comes in here
+  uint16_t features = 0;    // PortFeature
+  uint8_t dscp = 0;         // 0 to 63
+  uint16_t mss4 = 0;        // largest MSS of TCP over IPv4, bytes
   uint16_t mss6 = 0;
   // The addresses that ICMP errors leaving by this port carry as source (RFC 1812 4.3.2.4, RFC
   // 4443 2.2).

@@ -30,7 +30,7 @@ class ResumeHeldTest : public ::testing::Test {
     router_.resolve_ring = resolve_;
     group_ =
         *tables_.groups.Create({.action = NexthopAction::kGlean, .port = kPort, .members = {}});
-    ASSERT_TRUE(tables_.fib4.Add(*IpPrefix::Parse("10.2.0.0/24"), group_, qsbr_).ok());
+    ASSERT_TRUE(tables_.main().fib4.Add(*IpPrefix::Parse("10.2.0.0/24"), group_, qsbr_).ok());
   }
   void TearDown() override {
     context_->FlushDrops();
@@ -71,7 +71,8 @@ class ResumeHeldTest : public ::testing::Test {
   }
 
   QsbrDomain qsbr_{2};
-  ForwardingTables tables_{{.tbl8_groups = 16, .fib6_nodes = 64, .groups = 64, .adjacencies = 64}};
+  ForwardingTables tables_{
+      {.vrfs = {{.tbl8_groups = 16, .fib6_nodes = 64}}, .groups = 64, .adjacencies = 64}};
   Published<PortTable> ports_;
   RouterLcore router_;
   GroupId group_;

@@ -37,19 +37,21 @@ bool LeadsTo(const ForwardingTables& tables, GroupWord group, PortIndex port) {
 
 bool Passes(const ForwardingTables& tables, const rte_mbuf* m, const PacketMeta& meta,
             uint16_t features) {
-  const GroupWord best = GroupOf(tables, tables.fib4, tables.fib6, m, meta);
+  const RouteTables& vrf = tables.vrf(meta.vrf);
+  const GroupWord best = GroupOf(tables, vrf.fib4, vrf.fib6, m, meta);
   switch (best.action()) {
     case NexthopAction::kForward:
     case NexthopAction::kGlean:
       break;
     case NexthopAction::kHostUnreachable:
+    case NexthopAction::kLeak:  // from another VRF: there is a way back, but not by this port
       return (features & kRpfLoose) != 0;
     default:
       return false;
   }
   if ((features & kRpfLoose) != 0 || LeadsTo(tables, best, meta.in_port)) return true;
   if ((features & kRpfFeasible) == 0) return false;
-  const GroupWord all = GroupOf(tables, tables.feasible4, tables.feasible6, m, meta);
+  const GroupWord all = GroupOf(tables, vrf.feasible4, vrf.feasible6, m, meta);
   return LeadsTo(tables, all, meta.in_port);
 }
 

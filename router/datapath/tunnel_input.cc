@@ -82,6 +82,7 @@ std::optional<Carried> ParseCarried(rte_mbuf* m, const PacketMeta& meta) {
   }
   carried.key.local = DestinationOfPacket(m, meta);
   carried.key.remote = SourceOfPacket(m, meta);
+  carried.key.underlay = meta.vrf;
   return carried;
 }
 
@@ -182,7 +183,7 @@ void LearnTunnelMtu(StageContext& ctx, RouterLcore& router, const PortTable& por
     local = Ipv4Address{ip.src.host()};
     remote = Ipv4Address{ip.dst.host()};
   }
-  const Tunnel* const tunnel = ports.tunnels.FindByEnds(local, remote);
+  const Tunnel* const tunnel = ports.tunnels.FindByEnds(local, remote, meta.vrf);
   // Room for the tunnel's own headers and the least packet of the inner protocol (RFC 791).
   if (tunnel == nullptr || mtu > UINT16_MAX || mtu < uint32_t{tunnel->overhead()} + kLeastIpv4Mtu)
     return;

@@ -131,7 +131,7 @@ void TunnelOutput(StageContext& ctx, RouterLcore& router, Burst& burst, const In
     meta.l4_offset =
         static_cast<uint16_t>(kEthernet + (tunnel.v6() ? sizeof(Ipv6Header) : sizeof(Ipv4Header)));
     meta.l3_length = static_cast<uint16_t>(length);
-    meta.overhead = static_cast<uint16_t>(meta.overhead + tunnel.overhead());
+    meta.overhead = static_cast<uint8_t>(meta.overhead + tunnel.overhead());
     meta.path_mtu = 0;
     meta.flags &= static_cast<uint16_t>(~(kL4Valid | kIpOptions | kRouterAlert | kIpv6 | kVip |
                                           kFragment | kLaterFragment | kTtlDone | kOnLinkOnly |
@@ -141,6 +141,7 @@ void TunnelOutput(StageContext& ctx, RouterLcore& router, Burst& burst, const In
     if (tunnel.v6()) meta.flags |= kIpv6;
     meta.lookup = tunnel.key.remote.bytes();
     meta.lookup_v6 = tunnel.v6();
+    meta.vrf = tunnel.key.underlay;
     outer.Add(i);
   }
 }

@@ -11,7 +11,8 @@ uint64_t Hash(const TunnelKey& key) {
   std::array<uint8_t, 32> ends;
   std::copy_n(key.local.bytes().begin(), 16, ends.begin());
   std::copy_n(key.remote.bytes().begin(), 16, ends.begin() + 16);
-  const uint32_t kind = static_cast<uint32_t>(key.kind) << 1 | (key.has_key ? 1 : 0);
+  const uint32_t kind = uint32_t{key.underlay.value()} << 8 | static_cast<uint32_t>(key.kind) << 1 |
+                        (key.has_key ? 1 : 0);
   return HashIpv6Flow({}, ends.data(), key.key, kind);
 }
 
@@ -34,9 +35,10 @@ const Tunnel* TunnelTable::Find(const TunnelKey& key) const {
   return nullptr;
 }
 
-const Tunnel* TunnelTable::FindByEnds(const IpAddress& local, const IpAddress& remote) const {
+const Tunnel* TunnelTable::FindByEnds(const IpAddress& local, const IpAddress& remote,
+                                      VrfIndex underlay) const {
   const auto found = std::find_if(tunnels_.begin(), tunnels_.end(), [&](const Tunnel& t) {
-    return t.key.local == local && t.key.remote == remote;
+    return t.key.local == local && t.key.remote == remote && t.key.underlay == underlay;
   });
   return found == tunnels_.end() ? nullptr : &*found;
 }

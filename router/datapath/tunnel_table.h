@@ -29,6 +29,7 @@ struct TunnelKey {
   uint32_t key = 0;      // GRE's key, VXLAN's VNI
   IpAddress local;
   IpAddress remote;
+  VrfIndex underlay = kMainVrf;  // in which the outer packets travel
   bool operator==(const TunnelKey&) const = default;
 };
 
@@ -58,7 +59,8 @@ class TunnelTable {
   // Null: there is none.
   const Tunnel* Find(const TunnelKey& key) const;
   // By its two ends alone: for ICMP errors, which may quote no more.
-  const Tunnel* FindByEnds(const IpAddress& local, const IpAddress& remote) const;
+  const Tunnel* FindByEnds(const IpAddress& local, const IpAddress& remote,
+                           VrfIndex underlay) const;
   const Tunnel* OfPort(PortIndex port) const {
     const uint8_t n = by_port_[port.value()];
     return n == 0 ? nullptr : &tunnels_[n - 1u];

@@ -14,9 +14,9 @@ Status CheckPrefix(const IpPrefix& prefix) {
 
 }  // namespace
 
-Fib4::Fib4(uint32_t tbl8_groups)
-    : tbl24_(size_t{1} << 24),
-      tbl8_((size_t{tbl8_groups} + 1) * 256),
+Fib4::Fib4(uint32_t tbl8_groups, Pages pages)
+    : tbl24_(size_t{1} << 24, pages),
+      tbl8_((size_t{tbl8_groups} + 1) * 256, pages),
       tbl8_pool_(std::make_shared<BlockPool>(tbl8_groups)),
       tbl8_rules_(size_t{tbl8_groups} + 1) {
   static_assert(kGroupBits <= kLengthShift);

@@ -40,7 +40,7 @@ class Fib4 {
   static constexpr unsigned kMaxBatch = 64;
   static constexpr uint32_t kDefaultTbl8Groups = 1u << 16;
 
-  explicit Fib4(uint32_t tbl8_groups = kDefaultTbl8Groups);
+  explicit Fib4(uint32_t tbl8_groups = kDefaultTbl8Groups, Pages pages = Pages::kHuge);
 
   // out[i] = group of the longest prefix that covers dst[i] (host order), GroupId(0) where none
   // does. REQUIRES: n <= kMaxBatch.

@@ -52,11 +52,11 @@ struct Fib6::Edit {
   }
 };
 
-Fib6::Fib6(uint32_t nodes)
-    : root_(size_t{1} << kChunkBits),
-      lines_(size_t{nodes} * 2 + 1),
-      wides_((size_t{nodes / 256} * 2 + 1) * kWideWords),
-      values_(size_t{nodes} * 2 + 1),
+Fib6::Fib6(uint32_t nodes, Pages pages)
+    : root_(size_t{1} << kChunkBits, pages),
+      lines_(size_t{nodes} * 2 + 1, pages),
+      wides_((size_t{nodes / 256} * 2 + 1) * kWideWords, pages),
+      values_(size_t{nodes} * 2 + 1, pages),
       line_pool_(std::make_shared<BlockPool>(nodes, nodes)),
       wide_pool_(std::make_shared<BlockPool>(nodes / 256, nodes / 256)),
       value_pool_(std::make_shared<BlockPool>(nodes, nodes)),

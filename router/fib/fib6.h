@@ -64,7 +64,7 @@ class Fib6 {
   static constexpr uint32_t kDefaultNodes = 1u << 22;
 
   // At most `nodes` cache lines of lists, as many entries of wides, and nodes / 256 wides.
-  explicit Fib6(uint32_t nodes = kDefaultNodes);
+  explicit Fib6(uint32_t nodes = kDefaultNodes, Pages pages = Pages::kHuge);
 
   // out[i] = group of the longest prefix that covers dst[i], GroupId(0) where none does.
   // REQUIRES: n <= kMaxBatch.

@@ -48,8 +48,8 @@ class Churn {
     State& state = rules_[random_() % rules_.size()];
     if (state.group != GroupId(0) && !state.permanent && random_() % 2 == 0) {
       const Status status = state.prefix.family() == IpFamily::kIpv4
-                                ? tables_.fib4.Remove(state.prefix, qsbr_)
-                                : tables_.fib6.Remove(state.prefix, qsbr_);
+                                ? tables_.main().fib4.Remove(state.prefix, qsbr_)
+                                : tables_.main().fib6.Remove(state.prefix, qsbr_);
       if (!status.ok()) {  // readers lag behind, and the route stays
         ASSERT_EQ(status.code(), StatusCode::kResourceExhausted) << status.message();
         return;
@@ -91,11 +91,11 @@ class Churn {
     if (crowd_present_ == 0) crowd_grows_ = true;
     Status status;
     if (crowd_grows_) {
-      status = tables_.fib6.Add(crowd_[crowd_present_],
-                                GroupId(static_cast<uint32_t>(1 + crowd_present_ % 7)), qsbr_);
+      status = tables_.main().fib6.Add(
+          crowd_[crowd_present_], GroupId(static_cast<uint32_t>(1 + crowd_present_ % 7)), qsbr_);
       crowd_present_ += status.ok() ? 1 : 0;
     } else {
-      status = tables_.fib6.Remove(crowd_[crowd_present_ - 1], qsbr_);
+      status = tables_.main().fib6.Remove(crowd_[crowd_present_ - 1], qsbr_);
       crowd_present_ -= status.ok() ? 1 : 0;
     }
     ASSERT_TRUE(status.ok() || status.code() == StatusCode::kResourceExhausted);
@@ -123,8 +123,8 @@ class Churn {
     Status status = group.ok() ? Status::Ok() : group.status();
     if (status.ok()) {
       status = state.prefix.family() == IpFamily::kIpv4
-                   ? tables_.fib4.Add(state.prefix, *group, qsbr_)
-                   : tables_.fib6.Add(state.prefix, *group, qsbr_);
+                   ? tables_.main().fib4.Add(state.prefix, *group, qsbr_)
+                   : tables_.main().fib6.Add(state.prefix, *group, qsbr_);
       if (!status.ok()) tables_.groups.Destroy(*group, qsbr_);
     }
     if (!status.ok()) {
@@ -145,7 +145,8 @@ class Churn {
   std::mt19937_64 random_;
   QsbrDomain qsbr_{2};
   // Small, so that what is freed is soon used again.
-  ForwardingTables tables_{{.tbl8_groups = 6, .fib6_nodes = 768, .groups = 64, .adjacencies = 128}};
+  ForwardingTables tables_{
+      {.vrfs = {{.tbl8_groups = 6, .fib6_nodes = 768}}, .groups = 64, .adjacencies = 128}};
   std::vector<State> rules_;
   std::vector<IpPrefix> crowd_;
   size_t crowd_present_ = 0;
@@ -225,7 +226,7 @@ TEST(FibChurn, Ipv4LookupsAreValidBeforeOrAfter) {
     allowed.push_back(churn.Allowed(Ipv4Address{dst.back()}));
   }
   RunReaders(churn, allowed, [&](GroupId* out) {
-    churn.tables().fib4.Lookup(dst.data(), out, static_cast<unsigned>(dst.size()));
+    churn.tables().main().fib4.Lookup(dst.data(), out, static_cast<unsigned>(dst.size()));
   });
 }
 
@@ -269,7 +270,7 @@ TEST(FibChurn, Ipv6LookupsAreValidBeforeOrAfter) {
   dst.reserve(addresses.size());
   for (const Ipv6Address& a : addresses) dst.push_back(&a.bytes);
   RunReaders(churn, allowed, [&](GroupId* out) {
-    churn.tables().fib6.Lookup(dst.data(), out, static_cast<unsigned>(dst.size()));
+    churn.tables().main().fib6.Lookup(dst.data(), out, static_cast<unsigned>(dst.size()));
   });
 }
 

@@ -40,6 +40,7 @@ GroupTable::Group GroupTable::Build(const GroupSpec& spec, const Group* previous
   Group group;
   group.word = EncodeAction(spec.action);
   if (spec.action == NexthopAction::kGlean) group.word |= spec.port.value();
+  if (spec.action == NexthopAction::kLeak) group.word |= spec.vrf.value();
   if (spec.action != NexthopAction::kForward) return group;
 
   assert(!spec.members.empty());

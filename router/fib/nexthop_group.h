@@ -31,6 +31,7 @@ enum class NexthopAction : uint8_t {
   kUnreachable,
   kProhibit,
   kHostUnreachable,  // on-link, and does not answer
+  kLeak,             // look again, in the table of vrf()
 };
 
 // FIB entries leave this many bits for a group.
@@ -40,8 +41,8 @@ inline constexpr unsigned kGroupBits = 24;
 // next quiescent point.
 //
 //   63    56 55    48 47                                   0
-//   | action | log2 n | kForward: n == 1 an adjacency, else the address of n adjacencies; kGlean:
-//   port |
+//   | action | log2 n | kForward: n == 1 an adjacency, else the address of n adjacencies;
+//                       kGlean: port; kLeak: VRF |
 class GroupWord {
  public:
   GroupWord() = default;
@@ -50,6 +51,8 @@ class GroupWord {
   NexthopAction action() const { return static_cast<NexthopAction>(word_ >> 56); }
   // kGlean only.
   PortIndex port() const { return PortIndex(static_cast<uint8_t>(word_)); }
+  // kLeak only.
+  VrfIndex vrf() const { return VrfIndex(static_cast<uint8_t>(word_)); }
   // kForward only. Uses the high bits of `hash`; the same hash gives the same member as long as the
   // member stays.
   AdjacencyId Pick(uint32_t hash) const {
@@ -85,8 +88,9 @@ struct GroupMember {
 
 struct GroupSpec {
   NexthopAction action = NexthopAction::kNoRoute;
-  PortIndex port = kNoPort;          // kGlean
-  std::vector<GroupMember> members;  // kForward: at least one, weights at least 1
+  PortIndex port = kNoPort;               // kGlean
+  std::vector<GroupMember> members = {};  // kForward: at least one, weights at least 1
+  VrfIndex vrf = kMainVrf;                // kLeak
 };
 
 class GroupTable {

@@ -18,12 +18,17 @@ struct RouteCapacity {
   uint32_t ipv6 = 500'000;
   bool operator==(const RouteCapacity&) const = default;
 
+  // Of a VRF that the document gives none.
+  static constexpr RouteCapacity Small() { return {10'000, 10'000}; }
+  // Few routes in large ranges: on huge pages every one of them could cost 2 MiB.
+  bool is_small() const { return ipv4 <= 100'000 && ipv6 <= 100'000; }
+
   // A full table of 2026 has 20,000 /24s with longer prefixes in 1,000,000 routes, a router's own
-  // subnets some more: one for 16 routes is plenty.
-  uint32_t tbl8_groups() const { return std::max<uint32_t>(ipv4 / 16, 1u << 16); }
+  // subnets some more: one for 16 routes is plenty. In a small table each route may need its own.
+  uint32_t tbl8_groups() const { return std::max(ipv4 / 16, std::min(ipv4, 1u << 16)) + 1024; }
   // A full table takes about a third of a cache line a route; unlike ones take up to three, and a
   // change takes a copy.
-  uint32_t fib6_nodes() const { return std::max<uint32_t>(ipv6 * 8, 1u << 16); }
+  uint32_t fib6_nodes() const { return std::max<uint32_t>(ipv6 * 8, 1u << 14); }
 };
 
 // A family's table, for `show` and for who watches it.

@@ -49,6 +49,20 @@ class LinkState {
     const auto it = neighbors_.find(key);
     return it == neighbors_.end() ? Neighbor{} : it->second;
   }
+  NexthopView ViewOf(const RibNexthop& hop) const {
+    NexthopView view;
+    view.gateway = hop.gateway;
+    view.port = hop.port;
+    view.weight = hop.weight;
+    view.port_up = port(hop.port).up;
+    if (hop.gateway) {
+      const Neighbor state = neighbor({*hop.gateway, hop.port});
+      view.state = state.state;
+      view.mac = state.mac;
+    }
+    return view;
+  }
+
   // nullopt removes. False when nothing changed.
   bool SetNeighbor(const NeighborKey& key, const std::optional<Neighbor>& state) {
     const auto it = neighbors_.find(key);

@@ -9,7 +9,7 @@
 namespace flyover::router {
 
 PathSpec PathSpec::Of(const RibRoute& route) {
-  PathSpec spec{route.action, {}, 0};
+  PathSpec spec{.action = route.action};
   if (route.action != NexthopAction::kForward && route.action != NexthopAction::kGlean) return spec;
   spec.mtu = route.mtu;
   spec.nexthops = route.nexthops;
@@ -33,7 +33,7 @@ PathSpec PathSpec::Of(const RibRoute& route) {
 }
 
 size_t PathTable::SpecHash::operator()(const PathSpec& spec) const noexcept {
-  size_t hash = static_cast<size_t>(spec.action) * 131 + spec.mtu;
+  size_t hash = (static_cast<size_t>(spec.action) * 131 + spec.mtu) * 131 + spec.vrf.value();
   for (const RibNexthop& n : spec.nexthops) {
     hash = (hash ^ (hash >> 29)) * 0x9e3779b97f4a7c15ULL;
     if (n.gateway) hash ^= std::hash<IpAddress>()(*n.gateway);
@@ -73,7 +73,7 @@ bool PathTable::IsUsable(const PathSpec& spec) const {
 
 GroupSpec PathTable::GroupSpecOf(const Path& path) const {
   if (!path.usable) return {};
-  GroupSpec group{path.spec->action, kNoPort, {}};
+  GroupSpec group{.action = path.spec->action, .vrf = path.spec->vrf};
   if (IsByTunnel(*path.spec)) group.action = NexthopAction::kForward;
   if (group.action == NexthopAction::kGlean) group.port = path.spec->nexthops[0].port;
   for (size_t i = 0; i < path.adjacencies.size(); ++i) {

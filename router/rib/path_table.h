@@ -24,9 +24,10 @@ inline constexpr PathId kNoPath = 0;
 
 struct PathSpec {
   NexthopAction action = NexthopAction::kNoRoute;
-  std::vector<RibNexthop>
-      nexthops;  // sorted, without duplicates; empty where the action needs none
+  // Sorted, without duplicates; empty where the action needs none.
+  std::vector<RibNexthop> nexthops = {};
   uint16_t mtu = 0;
+  VrfIndex vrf = kMainVrf;  // kLeak: where to look again
   bool operator==(const PathSpec&) const = default;
 
   // Next hops sorted, those that occur twice merged by adding weights, those of actions without any

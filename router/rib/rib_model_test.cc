@@ -77,10 +77,10 @@ class Checker {
     GroupId out;
     if (address.is_v4()) {
       const uint32_t dst = address.v4().value;
-      tables_.fib4.Lookup(&dst, &out, 1);
+      tables_.main().fib4.Lookup(&dst, &out, 1);
     } else {
       const std::array<uint8_t, 16>* const dst = &address.bytes();
-      tables_.fib6.Lookup(&dst, &out, 1);
+      tables_.main().fib6.Lookup(&dst, &out, 1);
     }
     return out;
   }
@@ -126,7 +126,7 @@ TEST(RibModel, FibFollowsTheRules) {
   std::mt19937_64 random(seed);
   QsbrDomain qsbr(1);
   ForwardingTables tables(
-      {.tbl8_groups = 64, .fib6_nodes = 1u << 14, .groups = 4096, .adjacencies = 4096});
+      {.vrfs = {{.tbl8_groups = 64, .fib6_nodes = 1u << 14}}, .groups = 4096, .adjacencies = 4096});
   Rib rib(tables, qsbr);
   Model model;
   const Checker checker(model, tables);
@@ -165,7 +165,7 @@ TEST(RibModel, FibFollowsTheRules) {
             route.nexthops.push_back({gateway, port(), static_cast<uint16_t>(1 + random() % 3)});
           }
         }
-        ASSERT_TRUE(rib.UpsertRoute(route).ok());
+        ASSERT_TRUE(rib.main().UpsertRoute(route).ok());
         model.routes[{route.prefix, route.metric}] = route;
         break;
       }
@@ -174,7 +174,7 @@ TEST(RibModel, FibFollowsTheRules) {
         if (model.routes.empty()) break;
         auto it = model.routes.begin();
         std::advance(it, random() % model.routes.size());
-        ASSERT_TRUE(rib.RemoveRoute(it->first.first, it->first.second).ok());
+        ASSERT_TRUE(rib.main().RemoveRoute(it->first.first, it->first.second).ok());
         model.routes.erase(it);
         break;
       }
@@ -209,7 +209,7 @@ TEST(RibModel, FibFollowsTheRules) {
     }
     qsbr.Reclaim();
     for (unsigned i = 0; i < 4; ++i) ASSERT_NO_FATAL_FAILURE(checker.Check(address()));
-    ASSERT_EQ(rib.route_count(), model.routes.size());
+    ASSERT_EQ(rib.main().route_count(), model.routes.size());
     ASSERT_EQ(rib.neighbor_count(), model.neighbors.size());
   }
   EXPECT_EQ(rib.refused_changes(), 0u);
@@ -217,15 +217,15 @@ TEST(RibModel, FibFollowsTheRules) {
   // Everything goes: nothing may be left.
   while (!model.routes.empty()) {
     const auto key = model.routes.begin()->first;
-    ASSERT_TRUE(rib.RemoveRoute(key.first, key.second).ok());
+    ASSERT_TRUE(rib.main().RemoveRoute(key.first, key.second).ok());
     model.routes.erase(model.routes.begin());
   }
   qsbr.Reclaim();
-  EXPECT_EQ(tables.fib4.size() + tables.fib6.size(), 0u);
+  EXPECT_EQ(tables.main().fib4.size() + tables.main().fib6.size(), 0u);
   EXPECT_EQ(tables.groups.used(), 0u);
   EXPECT_EQ(tables.adjacencies.used(), 0u);
-  EXPECT_EQ(tables.fib6.nodes_used(), 0u);
-  EXPECT_EQ(tables.fib4.tbl8_groups_used(), 0u);
+  EXPECT_EQ(tables.main().fib6.nodes_used(), 0u);
+  EXPECT_EQ(tables.main().fib4.tbl8_groups_used(), 0u);
 }
 
 }  // namespace

@@ -35,16 +35,18 @@ class RibTest : public ::testing::Test {
     Upsert(route);
   }
   void Upsert(const RibRoute& route) {
-    const Status status = rib_.UpsertRoute(route);
+    const Status status = rib_.main().UpsertRoute(route);
     ASSERT_TRUE(status.ok()) << status.message();
   }
   void Remove(const std::string& prefix, uint32_t metric = 0) {
-    ASSERT_TRUE(rib_.RemoveRoute(P(prefix), metric).ok()) << prefix;
+    ASSERT_TRUE(rib_.main().RemoveRoute(P(prefix), metric).ok()) << prefix;
   }
 
-  GroupId Group(const std::string& address) const { return rib_.LookupRoute(A(address)).group; }
+  GroupId Group(const std::string& address) const {
+    return rib_.main().LookupRoute(A(address)).group;
+  }
   NexthopAction Action(const std::string& address) const {
-    return rib_.LookupRoute(A(address)).action;
+    return rib_.main().LookupRoute(A(address)).action;
   }
   // The adjacency of a packet to `address`. REQUIRES: kForward.
   Adjacency Adj(const std::string& address, uint32_t hash = 0) const {
@@ -62,14 +64,14 @@ class RibTest : public ::testing::Test {
 
   QsbrDomain qsbr_{1};
   ForwardingTables tables_{
-      {.tbl8_groups = 64, .fib6_nodes = 4096, .groups = 256, .adjacencies = 256}};
+      {.vrfs = {{.tbl8_groups = 64, .fib6_nodes = 4096}}, .groups = 256, .adjacencies = 256}};
   Rib rib_{tables_, qsbr_};
 };
 
 TEST_F(RibTest, NothingIsNoRoute) {
   EXPECT_EQ(Action("10.0.0.1"), NexthopAction::kNoRoute);
   EXPECT_EQ(Action("2001:db8::1"), NexthopAction::kNoRoute);
-  EXPECT_FALSE(rib_.LookupRoute(A("10.0.0.1")).route.has_value());
+  EXPECT_FALSE(rib_.main().LookupRoute(A("10.0.0.1")).route.has_value());
 }
 
 TEST_F(RibTest, ActionsOfRoutes) {
@@ -107,7 +109,7 @@ TEST_F(RibTest, NeighborOnTheConnectedRouteGetsItsEntry) {
   EXPECT_EQ(Adj("10.0.1.5").dst_src_mac[5], 6);
   rib_.RemoveNeighbor(kP1, A("10.0.1.5"));
   EXPECT_EQ(Action("10.0.1.5"), NexthopAction::kGlean);
-  EXPECT_EQ(tables_.fib4.size(), 1u);
+  EXPECT_EQ(tables_.main().fib4.size(), 1u);
 }
 
 TEST_F(RibTest, NeighborOnIpv6) {
@@ -149,7 +151,7 @@ TEST_F(RibTest, NeighborKnownBeforeItsRoute) {
   EXPECT_EQ(Adj("10.0.1.5").dst_src_mac[5], 5);
   Remove("10.0.1.0/24");
   EXPECT_EQ(Action("10.0.1.5"), NexthopAction::kNoRoute);
-  EXPECT_EQ(tables_.fib4.size(), 0u);
+  EXPECT_EQ(tables_.main().fib4.size(), 0u);
 }
 
 TEST_F(RibTest, LongerRouteOverConnectedTakesTheNeighborsEntry) {
@@ -206,7 +208,8 @@ TEST_F(RibTest, Ipv4ViaIpv6Gateway) {
   EXPECT_EQ(Adj("10.9.0.1").nexthop, A("fe80::1"));
   rib_.SetNeighbor(kP1, A("fe80::1"), M(1));
   EXPECT_EQ(Adj("10.9.0.1").state, AdjacencyState::kResolved);
-  EXPECT_EQ(rib_.UpsertRoute(
+  EXPECT_EQ(rib_.main()
+                .UpsertRoute(
                     {P("2001:db8::/32"), 0, 4, NexthopAction::kForward, {{A("10.0.1.1"), kP1, 1}}})
                 .code(),
             StatusCode::kInvalidArgument);
@@ -241,15 +244,15 @@ TEST_F(RibTest, LowestMetricWins) {
   EXPECT_EQ(Adj("8.8.8.8").port, kP0);
   Remove("0.0.0.0/0", 300);
   EXPECT_EQ(Action("8.8.8.8"), NexthopAction::kNoRoute);
-  EXPECT_EQ(rib_.RemoveRoute(P("0.0.0.0/0"), 300).code(), StatusCode::kNotFound);
-  EXPECT_EQ(rib_.route_count(), 0u);
+  EXPECT_EQ(rib_.main().RemoveRoute(P("0.0.0.0/0"), 300).code(), StatusCode::kNotFound);
+  EXPECT_EQ(rib_.main().route_count(), 0u);
 }
 
 TEST_F(RibTest, SameKeyReplaces) {
   Via("::/0", {{"fe80::1", kP1}}, 1024);
   Via("::/0", {{"fe80::2", kP2}}, 1024);
   EXPECT_EQ(Adj("2001:db8::1").nexthop, A("fe80::2"));
-  EXPECT_EQ(rib_.route_count(), 1u);
+  EXPECT_EQ(rib_.main().route_count(), 1u);
 }
 
 TEST_F(RibTest, PortDownLeavesTheGroupAndComesBack) {
@@ -347,7 +350,7 @@ TEST_F(RibTest, RouteThatLosesANextHopMovesOnlyItsFlows) {
 }
 
 TEST_F(RibTest, RefusesRoutesThatMakeNoSense) {
-  const auto code = [&](const RibRoute& route) { return rib_.UpsertRoute(route).code(); };
+  const auto code = [&](const RibRoute& route) { return rib_.main().UpsertRoute(route).code(); };
   const RibNexthop good{A("10.0.1.1"), kP1, 1};
   EXPECT_EQ(code({P("10.0.0.0/8"), 0, 4, NexthopAction::kForward, {}}),
             StatusCode::kInvalidArgument);
@@ -361,7 +364,7 @@ TEST_F(RibTest, RefusesRoutesThatMakeNoSense) {
             StatusCode::kInvalidArgument);
   EXPECT_EQ(code({P("10.0.0.0/8"), 0, 4, NexthopAction::kNoRoute, {}}),
             StatusCode::kInvalidArgument);
-  EXPECT_EQ(rib_.route_count(), 0u);
+  EXPECT_EQ(rib_.main().route_count(), 0u);
 }
 
 TEST_F(RibTest, FullFibRefusesTheRouteAndKeepsTheOthers) {
@@ -370,15 +373,15 @@ TEST_F(RibTest, FullFibRefusesTheRouteAndKeepsTheOthers) {
   Status status;
   for (; added <= 64; ++added) {
     const IpPrefix host(Ipv4Address{0x0a000001 + (added << 8)}, 32);
-    status = rib_.UpsertRoute({host, 0, 4, NexthopAction::kProhibit, {}});
+    status = rib_.main().UpsertRoute({host, 0, 4, NexthopAction::kProhibit, {}});
     if (!status.ok()) break;
   }
   EXPECT_EQ(added, 64u);
   EXPECT_EQ(status.code(), StatusCode::kResourceExhausted);
   EXPECT_EQ(Action("10.0.63.1"), NexthopAction::kProhibit);
   EXPECT_EQ(Action("10.0.64.1"), NexthopAction::kBlackhole);
-  EXPECT_EQ(rib_.route_count(), 65u);
-  EXPECT_EQ(rib_.RemoveRoute(P("10.0.64.1/32"), 0).code(), StatusCode::kNotFound);
+  EXPECT_EQ(rib_.main().route_count(), 65u);
+  EXPECT_EQ(rib_.main().RemoveRoute(P("10.0.64.1/32"), 0).code(), StatusCode::kNotFound);
   // A neighbour that finds no room is counted, and forgotten without harm.
   Connected("10.1.0.0/24", kP1);
   rib_.SetNeighbor(kP1, A("10.1.0.1"), M(1));
@@ -391,15 +394,17 @@ TEST_F(RibTest, FullFibRefusesTheRouteAndKeepsTheOthers) {
 TEST_F(RibTest, AsManyRoutesAsTheDocumentAllows) {
   QsbrDomain qsbr(1);
   ForwardingTables tables(
-      {.tbl8_groups = 64, .fib6_nodes = 4096, .groups = 256, .adjacencies = 256});
-  Rib rib(tables, qsbr, {.ipv4 = 3, .ipv6 = 2});
+      {.vrfs = {{.tbl8_groups = 64, .fib6_nodes = 4096}}, .groups = 256, .adjacencies = 256});
+  Rib rib(tables, qsbr, {{.ipv4 = 3, .ipv6 = 2}});
   rib.SetPort(kP0, Up(0));
   const auto add = [&](const char* prefix, uint32_t metric, NexthopAction action) {
     RibRoute route{P(prefix), metric, 4, action, {}};
     if (action == NexthopAction::kGlean) route.nexthops = {{std::nullopt, kP0, 1}};
-    return rib.UpsertRoute(route).code();
+    return rib.main().UpsertRoute(route).code();
   };
-  const auto action = [&](const char* address) { return rib.LookupRoute(A(address)).action; };
+  const auto action = [&](const char* address) {
+    return rib.main().LookupRoute(A(address)).action;
+  };
   constexpr auto kBlackhole = NexthopAction::kBlackhole;
   constexpr auto kProhibit = NexthopAction::kProhibit;
   for (const bool v4 : {true, false}) {
@@ -409,7 +414,7 @@ TEST_F(RibTest, AsManyRoutesAsTheDocumentAllows) {
     if (v4) {
       EXPECT_EQ(add("10.1.0.0/16", 7, kBlackhole), StatusCode::kOk);
     }
-    EXPECT_DOUBLE_EQ(rib.fill(family).share(), 1.0);
+    EXPECT_DOUBLE_EQ(rib.main().fill(family).share(), 1.0);
     EXPECT_EQ(add(v4 ? "10.2.0.0/16" : "2001:db8:2::/48", 0, kProhibit),
               StatusCode::kResourceExhausted);
     EXPECT_EQ(action(v4 ? "10.2.0.1" : "2001:db8:2::1"), kBlackhole)
@@ -421,12 +426,12 @@ TEST_F(RibTest, AsManyRoutesAsTheDocumentAllows) {
     EXPECT_EQ(add(v4 ? "10.3.0.0/24" : "2001:db8:3::/64", 0, NexthopAction::kGlean),
               StatusCode::kOk);
     EXPECT_EQ(action(v4 ? "10.3.0.9" : "2001:db8:3::9"), NexthopAction::kGlean);
-    EXPECT_EQ(rib.fill(family).routes, v4 ? 5u : 4u);
+    EXPECT_EQ(rib.main().fill(family).routes, v4 ? 5u : 4u);
     // Room again: for one, not for two.
     for (const char* gone :
          {v4 ? "10.3.0.1/32" : "2001:db8:3::1/128", v4 ? "10.3.0.0/24" : "2001:db8:3::/64",
           v4 ? "10.1.0.0/16" : "2001:db8:1::/48"}) {
-      EXPECT_TRUE(rib.RemoveRoute(P(gone), 0).ok());
+      EXPECT_TRUE(rib.main().RemoveRoute(P(gone), 0).ok());
     }
     EXPECT_EQ(add(v4 ? "10.2.0.0/16" : "2001:db8:2::/48", 0, kProhibit), StatusCode::kOk);
     EXPECT_EQ(action(v4 ? "10.2.0.1" : "2001:db8:2::1"), kProhibit);
@@ -443,7 +448,7 @@ TEST_F(RibTest, Views) {
   rib_.SetNeighborFailed(kP2, A("10.0.2.1"));
 
   std::map<std::pair<IpPrefix, uint32_t>, RouteView> routes;
-  rib_.ForEachRoute([&](const RouteView& r) { routes[{r.prefix, r.metric}] = r; });
+  rib_.main().ForEachRoute([&](const RouteView& r) { routes[{r.prefix, r.metric}] = r; });
   ASSERT_EQ(routes.size(), 3u);
   const RouteView& ecmp = routes.at({P("10.9.0.0/16"), 10});
   EXPECT_TRUE(ecmp.best);
@@ -460,11 +465,11 @@ TEST_F(RibTest, Views) {
   EXPECT_TRUE(neighbors[0].host_entry);
   EXPECT_FALSE(neighbors[1].host_entry);
 
-  const RouteExplanation host = rib_.LookupRoute(A("10.0.1.1"));
+  const RouteExplanation host = rib_.main().LookupRoute(A("10.0.1.1"));
   EXPECT_EQ(host.route->prefix, P("10.0.1.0/24"));
   EXPECT_EQ(host.neighbor->mac, M(1));
   EXPECT_EQ(host.action, NexthopAction::kForward);
-  const RouteExplanation routed = rib_.LookupRoute(A("10.9.3.4"));
+  const RouteExplanation routed = rib_.main().LookupRoute(A("10.9.3.4"));
   EXPECT_EQ(routed.route->metric, 10u);
   EXPECT_FALSE(routed.neighbor.has_value());
 }

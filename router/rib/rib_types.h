@@ -37,6 +37,7 @@ struct RibPort {
   uint16_t mtu = 1500;
   bool up = false;
   bool point_to_point = false;  // known before there are routes, and never changed
+  VrfIndex vrf = kMainVrf;      // never changed either
   bool operator==(const RibPort&) const = default;
 };
 
@@ -55,10 +56,11 @@ struct RouteView {
   uint32_t metric = 0;
   uint8_t protocol = 0;
   NexthopAction action = NexthopAction::kNoRoute;
-  std::vector<NexthopView> nexthops;
+  std::vector<NexthopView> nexthops = {};
   uint16_t mtu = 0;
-  bool usable = false;  // has a next hop whose port is up, or needs none
-  bool best = false;    // the usable one with the lowest metric
+  bool usable = false;      // has a next hop whose port is up, or needs none
+  bool best = false;        // the usable one with the lowest metric
+  VrfIndex vrf = kMainVrf;  // of kLeak: where it is looked up again
 };
 
 struct NeighborView {

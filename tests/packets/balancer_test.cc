@@ -167,7 +167,7 @@ TEST_F(BalancerTest, AVipThatTheKernelHasIsStillTheServices) {
   router::RibRoute local;
   local.prefix = *IpPrefix::Parse(std::string(kVipDsr4) + "/32");
   local.action = router::NexthopAction::kLocal;
-  ASSERT_TRUE(lab_.rib().UpsertRoute(local).ok());
+  ASSERT_TRUE(lab_.rib().main().UpsertRoute(local).ok());
   EXPECT_NE(BackendOf(Segment(kVipDsr4, 4000, 0x02)), 0u);
   const Outcome echo = lab_.Pass(kP0, From(kP0) / Ip4{.src = kClient4, .dst = kVipDsr4} / Icmp{});
   EXPECT_TRUE(echo.punted.empty());

@@ -44,7 +44,7 @@ void SetRoute(PathLab& lab, std::span<const Member> members) {
     route.nexthops.push_back(
         {.gateway = IpAddress::Parse(m.gateway), .port = PortIndex(static_cast<uint8_t>(m.port))});
   }
-  ASSERT_TRUE(lab.rib().UpsertRoute(route).ok());
+  ASSERT_TRUE(lab.rib().main().UpsertRoute(route).ok());
 }
 
 // The next hop (its MAC) of each frame, in order.

@@ -22,7 +22,7 @@ void AddRoute(PathLab& lab, uint16_t mtu) {
   route.prefix = *IpPrefix::Parse("10.60.0.0/16");
   route.nexthops = {{.gateway = IpAddress::Parse("10.2.0.2"), .port = PortIndex(kP1)}};
   route.mtu = mtu;
-  ASSERT_TRUE(lab.rib().UpsertRoute(route).ok());
+  ASSERT_TRUE(lab.rib().main().UpsertRoute(route).ok());
 }
 
 uint64_t Copies(PathLab& lab) {

@@ -132,7 +132,7 @@ TEST_F(HoldTest, FollowsARouteThatChanges) {
   router::RibRoute route;
   route.prefix = *IpPrefix::Parse("10.30.0.0/16");
   route.nexthops = {{.gateway = Address("10.3.0.2"), .port = PortIndex(2)}};
-  ASSERT_TRUE(lab_.rib().UpsertRoute(route).ok());
+  ASSERT_TRUE(lab_.rib().main().UpsertRoute(route).ok());
   // Any change of a neighbour makes lcores look again; so does time.
   lab_.rib().SetNeighbor(kPort1, Address("10.2.0.99"), MacAddress{kNewMac});
   const Outcome outcome = lab_.Settle();
@@ -146,7 +146,7 @@ TEST_F(HoldTest, OnlyThePathThatIsUnresolvedWaits) {
   route.prefix = *IpPrefix::Parse("10.60.0.0/16");
   route.nexthops = {{.gateway = Address("10.2.0.77"), .port = kPort1},
                     {.gateway = Address("10.3.0.2"), .port = PortIndex(2)}};
-  ASSERT_TRUE(lab_.rib().UpsertRoute(route).ok());
+  ASSERT_TRUE(lab_.rib().main().UpsertRoute(route).ok());
   constexpr unsigned kFlows = 24;
   for (unsigned i = 0; i < kFlows; ++i) {
     lab_.Send(kP0, Packet4("10.60.0." + std::to_string(i), 1));

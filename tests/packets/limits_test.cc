@@ -99,7 +99,7 @@ TEST(Limits, RoutesThatGoLeaveTheNextLongest) {
     EXPECT_EQ(outcome.sent[0].port, port);
   };
   const auto remove = [&](const char* prefix) {
-    ASSERT_TRUE(lab.rib().RemoveRoute(*IpPrefix::Parse(prefix), 0).ok()) << prefix;
+    ASSERT_TRUE(lab.rib().main().RemoveRoute(*IpPrefix::Parse(prefix), 0).ok()) << prefix;
   };
   expect_port(frame, kP3);
   remove("10.20.1.1/32");
@@ -131,7 +131,7 @@ TEST(Limits, ARouteThatFlapsUnderTrafficLosesNothing) {
                        .port = PortIndex(static_cast<uint8_t>(first ? kP2 : kP3))}};
     for (uint16_t n = 0; n < 4; ++n) lab.Send(kP0, Transit(n));
     if (i % 3 == 0) lab.lcore(0).RunOnce();
-    ASSERT_TRUE(lab.rib().UpsertRoute(route).ok());
+    ASSERT_TRUE(lab.rib().main().UpsertRoute(route).ok());
     const Outcome outcome = lab.Settle();
     ASSERT_EQ(outcome.sent.size(), 4u) << outcome.ToString();
     for (uint16_t n = 0; n < 4; ++n) {

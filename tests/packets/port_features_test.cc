@@ -58,7 +58,7 @@ void AddTwoRoutes(PathLab& lab, Family family) {
     route.metric = 10 * port;
     route.nexthops = {
         {.gateway = IpAddress::Parse(Host(family, port + 1, 2)), .port = PortIndex(uint8_t(port))}};
-    ASSERT_TRUE(lab.rib().UpsertRoute(route).ok());
+    ASSERT_TRUE(lab.rib().main().UpsertRoute(route).ok());
   }
 }
 
@@ -119,7 +119,7 @@ TEST(ReversePath, FeasibleFollowsTheRoutes) {
         From(kP2) / Header(family, Host(family, 70, 5), Across(family, kP2)) / Udp{};
     EXPECT_EQ(lab.Pass(kP2, frame).sent.size(), 1u);
     const IpPrefix prefix = *IpPrefix::Parse(family == k4 ? "10.70.0.0/16" : "2001:db8:70::/48");
-    ASSERT_TRUE(lab.rib().RemoveRoute(prefix, 20).ok());
+    ASSERT_TRUE(lab.rib().main().RemoveRoute(prefix, 20).ok());
     EXPECT_TRUE(lab.Pass(kP2, frame).drops.contains(DropReason::kUrpf));
   }
   lab.CheckAtRest();
@@ -279,7 +279,7 @@ TEST(Dscp, MarksWhatComesInAndKeepsEcn) {
 TEST(DirectedBroadcast, IsSentToAllWhereAllowed) {
   PathLab lab;
   const IpAddress address = *IpAddress::Parse("10.2.0.255");
-  ASSERT_TRUE(lab.rib().RemoveRoute(IpPrefix::Host(address), 0).ok());
+  ASSERT_TRUE(lab.rib().main().RemoveRoute(IpPrefix::Host(address), 0).ok());
   lab.rib().SetNeighbor(PortIndex(kP1), address, MacAddress::Broadcast());
   const Bytes frame = From(kP0) / Ip4{.src = kClient4, .dst = "10.2.0.255"} / Udp{.dport = 9};
   const Outcome outcome = lab.Pass(kP0, frame);

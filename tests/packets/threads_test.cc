@@ -69,7 +69,7 @@ TEST_F(ThreadsTest, ChangesLoseNothingAndTheBooksBalanceAllTheTime) {
     const bool odd = round % 2 != 0;
     route.nexthops = {{.gateway = IpAddress::Parse(odd ? "10.3.0.2" : "10.4.0.2"),
                        .port = PortIndex(static_cast<uint8_t>(odd ? kP2 : kP3))}};
-    ASSERT_TRUE(lab_.rib().UpsertRoute(route).ok());
+    ASSERT_TRUE(lab_.rib().main().UpsertRoute(route).ok());
     if (round % 10 == 0) {
       const Status weighed =
           lab_.services().SetWeight("ipip44", "b11", static_cast<uint16_t>(50 + round));

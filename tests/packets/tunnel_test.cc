@@ -408,7 +408,7 @@ TEST(Tunnel, DoesNotLoop) {
     route.prefix = IpPrefix::Host(*IpAddress::Parse(Remote(kind.outer)));
     route.nexthops = {
         {.gateway = IpAddress::Parse(Host(kind.outer, 111, 2)), .port = PortIndex(kFirst)}};
-    ASSERT_TRUE(lab.rib().UpsertRoute(route).ok());
+    ASSERT_TRUE(lab.rib().main().UpsertRoute(route).ok());
     for (const Family family : kFamilies) {
       const Outcome outcome =
           lab.Pass(kP0, From(kP0) / Ip(family, Host(family, 1, 2), Host(family, 111, 2)) / Udp{});

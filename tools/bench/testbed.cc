@@ -52,7 +52,7 @@ Status Testbed::FillRoutes(const Load& load, uint64_t seed) {
   }
   for (const IpPrefix& prefix : prefixes_) {
     route.prefix = prefix;
-    if (Status status = rib_->UpsertRoute(route); !status.ok()) return status;
+    if (Status status = rib_->main().UpsertRoute(route); !status.ok()) return status;
   }
   for (unsigned n = 0; n < load.next_hops; ++n) {
     rib_->SetNeighbor(kOutPort, BenchGateway(load.ipv6, n), kNeighborMac);
@@ -68,7 +68,7 @@ void Testbed::FillServices(const Load& load) {
     router::RibNexthop nexthop;
     nexthop.port = kOutPort;
     connected.nexthops = {nexthop};
-    (void)rib_->UpsertRoute(connected);
+    (void)rib_->main().UpsertRoute(connected);
     for (unsigned b = 0; b < load.backends; ++b) {
       rib_->SetNeighbor(kOutPort, BenchNeighbor(b), kNeighborMac);
     }

@@ -34,7 +34,7 @@ struct ShowCommand {
   const char* name;
   const char* help;
 };
-constexpr std::array<ShowCommand, 10> kPlainShows = {{
+constexpr std::array<ShowCommand, 11> kPlainShows = {{
     {"ports", "Ports: link, traffic, device, addresses"},
     {"lcores", "Forwarding lcores: load, packets, queues"},
     {"counters", "The ledger: where packets came from and where they went, per source"},
@@ -45,6 +45,7 @@ constexpr std::array<ShowCommand, 10> kPlainShows = {{
     {"version", "The daemon's version"},
     {"drops", "Packets dropped, by reason, and packets given to the kernel"},
     {"routes", "Routes as forwarded"},
+    {"vrfs", "VRFs: namespace, routes, ports"},
 }};
 
 std::string CheckPercent(const std::string& text) {
@@ -144,6 +145,7 @@ class Parser {
       if (std::string_view(command.name) == "routes") {
         app->add_flag("--refused", result_.refused, "Those that there is no room for");
         AddLimit(app);
+        AddVrf(app);
       }
     }
     CLI::App* route = Add(show, "route", "What happens to a packet to ADDRESS", "show.route");
@@ -151,22 +153,30 @@ class Parser {
         ->type_name("")
         ->required()
         ->check(CheckAddress);
+    AddVrf(route);
     AddLimit(Add(show, "ecmp",
                  "Groups of equal-cost next hops: shares, weights, what the last change moved",
                  "show.ecmp"));
-    Add(show, "lookup",
-        "What the forwarding tables say of each ADDRESS, one line each; without any the addresses "
-        "come from standard input",
-        "show.lookup")
-        ->add_option("ADDRESS", result_.addresses, "IPv4 or IPv6 addresses")
+    CLI::App* lookup = Add(show, "lookup",
+                           "What the forwarding tables say of each ADDRESS, one line each; without "
+                           "any the addresses come from standard input",
+                           "show.lookup");
+    lookup->add_option("ADDRESS", result_.addresses, "IPv4 or IPv6 addresses")
         ->type_name("")
         ->check(CheckAddress);
-    Add(show, "sync", "How far the daemon follows the kernel's routes", "show.sync")
-        ->add_flag("--diff", result_.diff,
+    AddVrf(lookup);
+    CLI::App* sync =
+        Add(show, "sync", "How far the daemon follows the kernel's routes", "show.sync");
+    sync->add_flag("--diff", result_.diff,
                    "Compare the kernel's routes with Flyover's, one by one");
+    AddVrf(sync);
     AddLimit(Add(show, "journal", "Who changed what, when, and what it moved", "show.journal"));
     AddLimit(Add(show, "connections", "Flows that the balancer has given a backend",
                  "show.connections"));
+  }
+
+  void AddVrf(CLI::App* app) {
+    app->add_option("--vrf", result_.vrf, "Of this VRF instead of the main one")->type_name("NAME");
   }
 
   void AddLimit(CLI::App* app) {

@@ -25,6 +25,7 @@ struct Invocation {
   bool all = false;                   // show.drops
   bool diff = false;                  // show.sync
   bool refused = false;               // show.routes
+  std::string vrf;                    // show.routes, route, lookup, sync; empty: the main one
   std::optional<std::string> file;    // reload, commit, plan, check
   bool force = false;                 // reload, commit
   uint32_t confirm_seconds = 0;       // commit

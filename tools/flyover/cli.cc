@@ -83,6 +83,7 @@ class Cli {
       args["limit"] = invocation_.limit.value_or(kDefaultLimit);
     }
     if (command == "show.routes" && invocation_.refused) args["refused"] = true;
+    if (!invocation_.vrf.empty()) args["vrf"] = invocation_.vrf;
     if (command == "show.sync") args["diff"] = invocation_.diff;
     if (command.starts_with("backend.")) {
       args["service"] = invocation_.service;
@@ -167,8 +168,9 @@ class Cli {
       for (size_t i = at; i < std::min(at + kPortion, addresses.size()); ++i) {
         portion += addresses[i] + " ";
       }
-      const Result<json> answer =
-          client->Call(invocation_.command, {{"addresses", portion}}, kTimeout);
+      json args = {{"addresses", portion}};
+      if (!invocation_.vrf.empty()) args["vrf"] = invocation_.vrf;
+      const Result<json> answer = client->Call(invocation_.command, args, kTimeout);
       if (client->lost()) {
         Complain(answer.status());
         return kExitNoDaemon;

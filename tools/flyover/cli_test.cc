@@ -188,8 +188,8 @@ TEST_F(CliTest, TableAndJsonOfAnAnswer) {
   neighbors.neighbors = {{"lan", "10.0.0.2", "02:00:00:00:00:02", "resolved", 7, 0}};
   Answer("show.neighbors", neighbors);
   EXPECT_EQ(Ask({"show", "neighbors"}).out,
-            "ADDRESS   PORT  STATE     MAC                PACKETS  HELD\n"
-            "10.0.0.2  lan   resolved  02:00:00:00:00:02        7     0\n");
+            "ADDRESS   PORT  VRF  STATE     MAC                PACKETS  HELD\n"
+            "10.0.0.2  lan        resolved  02:00:00:00:00:02        7     0\n");
   // Global options are taken behind the command, too.
   const Outcome as_json = Ask({"show", "neighbors", "--json"});
   EXPECT_EQ(as_json.code, kExitOk);

@@ -18,7 +18,7 @@ struct Renderer {
   std::string_view command;
   std::string (*render)(const nlohmann::json&, const RenderOptions&);
 };
-constexpr std::array<Renderer, 24> kRenderers = {{
+constexpr std::array<Renderer, 25> kRenderers = {{
     {"show.ecmp", &RenderAs<EcmpResult>},
     {"show.lookup", &RenderAs<LookupsResult>},
     {"show.ports", &RenderAs<PortsResult>},
@@ -28,6 +28,7 @@ constexpr std::array<Renderer, 24> kRenderers = {{
     {"show.routes", &RenderAs<RoutesResult>},
     {"show.route", &RenderAs<RouteExplainResult>},
     {"show.sync", &RenderAs<SyncResult>},
+    {"show.vrfs", &RenderAs<VrfsResult>},
     {"show.neighbors", &RenderAs<NeighborsResult>},
     {"show.services", &RenderAs<ServicesResult>},
     {"show.backends", &RenderAs<BackendsResult>},

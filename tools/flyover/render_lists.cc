@@ -35,8 +35,9 @@ Table RouteTable() {
 
 // A line for each next hop; the route stands on the first.
 void AddRoute(Table& table, const RouteResult& route) {
+  const std::string action = route.action + (route.leak.empty() ? "" : " into " + route.leak);
   std::vector<std::string> head = {route.prefix, std::to_string(route.metric), route.protocol,
-                                   route.action + (route.active ? "" : " (inactive)")};
+                                   action + (route.active ? "" : " (inactive)")};
   if (route.nexthops.empty()) table.AddRow(head);
   for (const NexthopResult& hop : route.nexthops) {
     std::vector<std::string> row = head;
@@ -197,6 +198,7 @@ std::string Render(const LookupsResult& result, const RenderOptions&) {
   for (const LookupResult& lookup : result.lookups) {
     text += Printable(lookup.address) + " " +
             (lookup.prefix.empty() ? "no route" : Printable(lookup.prefix)) + " " +
+            (lookup.leak.empty() ? "" : "in " + Printable(lookup.leak) + " ") +
             Printable(lookup.action);
     const char* separator = " ";
     for (const LookupHopResult& hop : lookup.nexthops) {
@@ -228,6 +230,10 @@ std::string Render(const SyncResult& result, const RenderOptions& options) {
           HumanDuration(result.resync_seconds) + ", " + HumanDuration(result.resync_age_seconds) +
           " ago" + (result.resync_due ? "; one is due" : "") + "\n";
   if (!result.compared) return text;
+  for (const SyncDifferenceResult& leak : result.leaks) {
+    text += "leak       " + Printable(leak.prefix) + ": " + Printable(leak.flyover) +
+            " (of the document; the kernel cannot hold it)\n";
+  }
   text += "difference " + Count(result.differences, options) + "\n";
   Table table({{"PREFIX"}, {"METRIC", kRight}, {"KERNEL"}, {"FLYOVER"}});
   for (const SyncDifferenceResult& d : result.diff) {
@@ -237,10 +243,29 @@ std::string Render(const SyncResult& result, const RenderOptions& options) {
   return table.empty() ? text : text + table.Render();
 }
 
+std::string Render(const VrfsResult& result, const RenderOptions& options) {
+  Table table({{"VRF"},
+               {"NAMESPACE"},
+               {"ROUTES", kRight},
+               {"FIB-IPV4", kRight},
+               {"FIB-IPV6", kRight},
+               {"LEAKS", kRight},
+               {"LAG", kRight},
+               {"PORTS"}});
+  for (const VrfResult& v : result.vrfs) {
+    table.AddRow({v.name, v.network_namespace.empty() ? "-" : v.network_namespace,
+                  Count(v.kernel_routes, options), Count(v.fib4_entries, options),
+                  Count(v.fib6_entries, options), Count(v.leaks, options),
+                  HumanDuration(v.lag_seconds), Join(v.ports)});
+  }
+  return table.Render();
+}
+
 std::string Render(const NeighborsResult& result, const RenderOptions& options) {
-  Table table({{"ADDRESS"}, {"PORT"}, {"STATE"}, {"MAC"}, {"PACKETS", kRight}, {"HELD", kRight}});
+  Table table(
+      {{"ADDRESS"}, {"PORT"}, {"VRF"}, {"STATE"}, {"MAC"}, {"PACKETS", kRight}, {"HELD", kRight}});
   for (const NeighborResult& n : result.neighbors) {
-    table.AddRow({n.address, n.port, n.state, n.mac, Count(n.packets, options),
+    table.AddRow({n.address, n.port, n.vrf, n.state, n.mac, Count(n.packets, options),
                   Count(n.held_packets, options)});
   }
   return table.empty() ? "no neighbours\n" : table.Render();

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "common/log/log.h"
@@ -85,7 +86,8 @@ int CheckAsJson(const std::string& file, const MachineView& machine) {
       json["warnings"].push_back(
           {{"file", file}, {"line", 0}, {"column", 0}, {"path", ""}, {"message", warning}});
     }
-    json["routes"] = {{"ipv4", report.routes.ipv4}, {"ipv6", report.routes.ipv6}};
+    json["routes"] = {
+        {"ipv4", report.routes.ipv4}, {"ipv6", report.routes.ipv6}, {"vrfs", report.vrfs + 1}};
   }
   json["ok"] = ok;
   std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
@@ -106,14 +108,20 @@ int Check(const std::string& file, bool allow_ssh, bool as_json) {
 int Teardown(const std::string& file) {
   const auto document = Load(file);
   if (!document) return kFailed;
-  std::vector<std::string> taps;
-  for (const PortConfig& port : document->ports) taps.push_back(port.tap);
+  std::map<std::string, std::vector<std::string>> taps{{document->kernel.network_namespace, {}}};
+  for (const PortConfig& port : document->ports) {
+    taps[document->router.KernelOf(port.vrf, document->kernel).network_namespace].push_back(
+        port.tap);
+  }
   const std::string folder = document->dataplane.runtime_dir + "/" + document->dataplane.name;
-  const Status status =
-      TeardownTaps(document->kernel.network_namespace, taps, folder + "/holder.sock");
-  if (status.ok()) return kOk;
-  std::cerr << "flyoverd: " << status.message() << "\n";
-  return kFailed;
+  int code = kOk;
+  for (const auto& [network_namespace, names] : taps) {
+    const Status status = TeardownTaps(network_namespace, names, folder + "/holder.sock");
+    if (status.ok()) continue;
+    std::cerr << "flyoverd: " << status.message() << "\n";
+    code = kFailed;
+  }
+  return code;
 }
 
 int RunDaemon(const std::string& file) {

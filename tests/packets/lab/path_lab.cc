@@ -104,13 +104,13 @@ PathLab::PathLab(const LabOptions& options) : options_(options) {
   PublishPorts();
   AddRoutes(*rib_);
   for (size_t v = 0; v < options.vlans.size(); ++v) {
-    AddNetwork(*rib_, static_cast<unsigned>(kPorts + v), static_cast<unsigned>(101 + v));
-    AddNeighbor(*rib_, static_cast<unsigned>(kPorts + v), static_cast<unsigned>(101 + v),
-                VlanHostMac(static_cast<unsigned>(v)));
+    const auto port = static_cast<unsigned>(kPorts + v);
+    AddNetwork(rib_->vrf(VrfIndex(options.vlans[v].vrf)), port, NetworkOfVlan(v));
+    AddNeighbor(*rib_, port, NetworkOfVlan(v), VlanHostMac(static_cast<unsigned>(v)));
   }
   for (size_t t = 0; t < options.tunnels.size(); ++t) {
     const auto n = static_cast<unsigned>(111 + t);
-    AddNetwork(*rib_, TunnelPort(t), n);
+    AddNetwork(rib_->main(), TunnelPort(t), n);
     if (options.tunnels[t].key.kind != TunnelKind::kVxlan) continue;
     AddNeighbor(*rib_, TunnelPort(t), n, TunnelHostMac(static_cast<unsigned>(t)));
   }
@@ -161,14 +161,16 @@ void PathLab::PublishPorts() {
     const LabVlan& vlan = options_.vlans[v];
     const PortIndex index = Index(static_cast<unsigned>(kPorts + v));
     router::PortEntry& entry = table->ports[index.value()];
-    const std::string n = std::to_string(101 + v);
+    const std::string n = std::to_string(NetworkOfVlan(v));
     entry.present = true;
+    entry.vrf = VrfIndex(vlan.vrf);
     entry.up = vlan.up;
     entry.mtu = vlan.mtu;
     entry.mac = MacAddress{PortMac(vlan.device)};
     entry.ipv4 = Ipv4Address::Parse("10." + n + ".0.1");
     entry.ipv6 = Ipv6Address::Parse("2001:db8:" + n + "::1");
-    rib_->SetPort(index, {.mac = entry.mac, .mtu = entry.mtu, .up = entry.up});
+    SetPortFeatures(features_[index.value()], entry);
+    rib_->SetPort(index, {.mac = entry.mac, .mtu = entry.mtu, .up = entry.up, .vrf = entry.vrf});
     table->AddSubPort(index, Index(vlan.device), vlan.outer, vlan.inner);
   }
   for (size_t t = 0; t < options_.tunnels.size(); ++t) {

@@ -18,14 +18,16 @@
 
 namespace flyover::test {
 
-// A sub-interface of one of the ports, with an address and a neighbour in network 101, 102, ... of
-// either family: 10.101.0.1/24 and 2001:db8:101::1/64, the neighbour at 2.
+// A sub-interface of one of the ports, with an address and a neighbour in network 101, 102, ... (or
+// `network`) of either family: 10.101.0.1/24 and 2001:db8:101::1/64, the neighbour at 2.
 struct LabVlan {
   unsigned device;
   uint16_t outer;
   uint16_t inner = 0;
   uint16_t mtu = 1500;
   bool up = true;
+  unsigned network = 0;
+  uint8_t vrf = 0;  // below DataplaneOptions::vrfs.size()
 };
 
 struct LabOptions {
@@ -98,6 +100,10 @@ class PathLab {
  private:
   void PublishPorts();
   void AddVlans();
+  unsigned NetworkOfVlan(size_t v) const {
+    const unsigned network = options_.vlans[v].network;
+    return network != 0 ? network : static_cast<unsigned>(101 + v);
+  }
   unsigned TunnelPort(size_t t) const {
     return static_cast<unsigned>(kPorts + options_.vlans.size() + t);
   }
@@ -114,7 +120,7 @@ class PathLab {
   std::unique_ptr<MbufFactory> factory_;
   std::array<std::vector<rte_ring*>, kPorts> rx_rings_, tx_rings_;
   std::array<uint16_t, kPorts> mtu_ = kMtus;
-  std::array<PortFeatures, kPorts> features_;
+  std::array<PortFeatures, kMaxPorts> features_;
   std::array<bool, kPorts> up_ = {true, true, true, true};
   Ledger exception_;  // of the exception thread that this lab plays
   // What the wire itself saw, counted apart from the ledger.

@@ -8,29 +8,30 @@ namespace {
 using router::NexthopAction;
 using router::Rib;
 using router::RibRoute;
+using router::VrfRib;
 
 IpPrefix Prefix(const std::string& text) { return IpPrefix::Parse(text).value(); }
 IpAddress Address(const std::string& text) { return IpAddress::Parse(text).value(); }
 PortIndex Port(unsigned port) { return PortIndex(static_cast<uint8_t>(port)); }
 
-void Add(Rib& rib, const RibRoute& route) {
+void Add(VrfRib& rib, const RibRoute& route) {
   const Status status = rib.UpsertRoute(route);
   ASSERT_TRUE(status.ok()) << status.message();
 }
-void Simple(Rib& rib, const std::string& prefix, NexthopAction action) {
+void Simple(VrfRib& rib, const std::string& prefix, NexthopAction action) {
   RibRoute route;
   route.prefix = Prefix(prefix);
   route.action = action;
   Add(rib, route);
 }
-void Connected(Rib& rib, const std::string& prefix, unsigned port) {
+void Connected(VrfRib& rib, const std::string& prefix, unsigned port) {
   RibRoute route;
   route.prefix = Prefix(prefix);
   route.action = NexthopAction::kGlean;
   route.nexthops = {{.gateway = std::nullopt, .port = Port(port)}};
   Add(rib, route);
 }
-void Via(Rib& rib, const std::string& prefix,
+void Via(VrfRib& rib, const std::string& prefix,
          const std::vector<std::pair<std::string, unsigned>>& gateways) {
   RibRoute route;
   route.prefix = Prefix(prefix);
@@ -67,7 +68,7 @@ lb::ServiceConfig Service(const std::string& name, const std::string& vip, lb::P
 std::string Backend4(unsigned n) { return "10.2.0." + std::to_string(n); }
 std::string Backend6(unsigned n) { return "2001:db8:2::" + std::to_string(n); }
 
-void AddNetwork(Rib& rib, unsigned port, unsigned network) {
+void AddNetwork(VrfRib& rib, unsigned port, unsigned network) {
   const std::string n = std::to_string(network);
   Connected(rib, "10." + n + ".0.0/24", port);
   Connected(rib, "2001:db8:" + n + "::/64", port);
@@ -83,18 +84,19 @@ void AddNeighbor(Rib& rib, unsigned port, unsigned network, const Mac& mac) {
 }
 
 void AddRoutes(Rib& rib) {
+  VrfRib& main = rib.main();
   for (unsigned p = 0; p < kPorts; ++p) {
     const std::string n = std::to_string(p + 1);
-    AddNetwork(rib, p, p + 1);
+    AddNetwork(main, p, p + 1);
     rib.SetNeighborFailed(Port(p), Address("10." + n + ".0.66"));
     rib.SetNeighborFailed(Port(p), Address("2001:db8:" + n + "::66"));
     if (p == kP0) continue;
     Neighbor(rib, p, "10." + n + ".0.2", GatewayMac(p));
     Neighbor(rib, p, "2001:db8:" + n + "::2", GatewayMac(p));
   }
-  Simple(rib, "fe80::1/128", NexthopAction::kLocal);
-  Simple(rib, std::string(kVipOnLink4) + "/32", NexthopAction::kLocal);
-  Simple(rib, std::string(kVipOnLink6) + "/128", NexthopAction::kLocal);
+  Simple(main, "fe80::1/128", NexthopAction::kLocal);
+  Simple(main, std::string(kVipOnLink4) + "/32", NexthopAction::kLocal);
+  Simple(main, std::string(kVipOnLink6) + "/128", NexthopAction::kLocal);
   Neighbor(rib, kP0, kClient4, kClientMac);
   Neighbor(rib, kP0, kClient6, kClientMac);
   for (unsigned n = 11; n <= 14; ++n) {
@@ -102,40 +104,40 @@ void AddRoutes(Rib& rib) {
     Neighbor(rib, kP1, Backend6(n), BackendMac(n));
   }
 
-  Via(rib, "10.9.0.0/16", {{"10.2.0.2", kP1}});
-  Via(rib, "2001:db8:9::/48", {{"2001:db8:2::2", kP1}});
+  Via(main, "10.9.0.0/16", {{"10.2.0.2", kP1}});
+  Via(main, "2001:db8:9::/48", {{"2001:db8:2::2", kP1}});
   // To the narrow link, and to the wide one.
-  Via(rib, "10.8.0.0/16", {{"10.3.0.2", kP2}});
-  Via(rib, "2001:db8:8::/48", {{"2001:db8:3::2", kP2}});
-  Via(rib, "10.10.0.0/16", {{"10.4.0.2", kP3}});
-  Via(rib, "2001:db8:10::/48", {{"2001:db8:4::2", kP3}});
+  Via(main, "10.8.0.0/16", {{"10.3.0.2", kP2}});
+  Via(main, "2001:db8:8::/48", {{"2001:db8:3::2", kP2}});
+  Via(main, "10.10.0.0/16", {{"10.4.0.2", kP3}});
+  Via(main, "2001:db8:10::/48", {{"2001:db8:4::2", kP3}});
   // Longest prefix match: each length leaves by another port.
-  Via(rib, "10.20.0.0/16", {{"10.2.0.2", kP1}});
-  Via(rib, "10.20.1.0/24", {{"10.3.0.2", kP2}});
-  Via(rib, "10.20.1.1/32", {{"10.4.0.2", kP3}});
-  Via(rib, "2001:db8:20::/48", {{"2001:db8:2::2", kP1}});
-  Via(rib, "2001:db8:20:1::/64", {{"2001:db8:3::2", kP2}});
-  Via(rib, "2001:db8:20:1::2/127", {{"2001:db8:4::2", kP3}});
-  Via(rib, "2001:db8:20:1::3/128", {{"2001:db8:2::2", kP1}});
+  Via(main, "10.20.0.0/16", {{"10.2.0.2", kP1}});
+  Via(main, "10.20.1.0/24", {{"10.3.0.2", kP2}});
+  Via(main, "10.20.1.1/32", {{"10.4.0.2", kP3}});
+  Via(main, "2001:db8:20::/48", {{"2001:db8:2::2", kP1}});
+  Via(main, "2001:db8:20:1::/64", {{"2001:db8:3::2", kP2}});
+  Via(main, "2001:db8:20:1::2/127", {{"2001:db8:4::2", kP3}});
+  Via(main, "2001:db8:20:1::3/128", {{"2001:db8:2::2", kP1}});
   // An IPv4 route with an IPv6 next hop (RFC 8950).
-  Via(rib, "10.21.0.0/16", {{"2001:db8:2::2", kP1}});
+  Via(main, "10.21.0.0/16", {{"2001:db8:2::2", kP1}});
   // Default routes exist only for one half of each space, so that "no route" can be seen too.
-  Via(rib, "128.0.0.0/1", {{"10.2.0.2", kP1}});
-  Via(rib, "8000::/1", {{"2001:db8:2::2", kP1}});
+  Via(main, "128.0.0.0/1", {{"10.2.0.2", kP1}});
+  Via(main, "8000::/1", {{"2001:db8:2::2", kP1}});
   // Gateways that nobody knows yet, and that do not answer.
-  Via(rib, "10.30.0.0/16", {{"10.2.0.77", kP1}});
-  Via(rib, "2001:db8:30::/48", {{"2001:db8:2::77", kP1}});
-  Via(rib, "10.31.0.0/16", {{"10.2.0.66", kP1}});
-  Via(rib, "2001:db8:31::/48", {{"2001:db8:2::66", kP1}});
-  Via(rib, "10.40.0.0/16", {{"10.2.0.2", kP1}, {"10.3.0.2", kP2}, {"10.4.0.2", kP3}});
-  Via(rib, "2001:db8:40::/48",
+  Via(main, "10.30.0.0/16", {{"10.2.0.77", kP1}});
+  Via(main, "2001:db8:30::/48", {{"2001:db8:2::77", kP1}});
+  Via(main, "10.31.0.0/16", {{"10.2.0.66", kP1}});
+  Via(main, "2001:db8:31::/48", {{"2001:db8:2::66", kP1}});
+  Via(main, "10.40.0.0/16", {{"10.2.0.2", kP1}, {"10.3.0.2", kP2}, {"10.4.0.2", kP3}});
+  Via(main, "2001:db8:40::/48",
       {{"2001:db8:2::2", kP1}, {"2001:db8:3::2", kP2}, {"2001:db8:4::2", kP3}});
-  Simple(rib, "10.50.0.0/16", NexthopAction::kBlackhole);
-  Simple(rib, "10.51.0.0/16", NexthopAction::kUnreachable);
-  Simple(rib, "10.52.0.0/16", NexthopAction::kProhibit);
-  Simple(rib, "2001:db8:50::/48", NexthopAction::kBlackhole);
-  Simple(rib, "2001:db8:51::/48", NexthopAction::kUnreachable);
-  Simple(rib, "2001:db8:52::/48", NexthopAction::kProhibit);
+  Simple(main, "10.50.0.0/16", NexthopAction::kBlackhole);
+  Simple(main, "10.51.0.0/16", NexthopAction::kUnreachable);
+  Simple(main, "10.52.0.0/16", NexthopAction::kProhibit);
+  Simple(main, "2001:db8:50::/48", NexthopAction::kBlackhole);
+  Simple(main, "2001:db8:51::/48", NexthopAction::kUnreachable);
+  Simple(main, "2001:db8:52::/48", NexthopAction::kProhibit);
 }
 
 lb::LbConfig BalancerConfig() {

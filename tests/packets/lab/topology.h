@@ -71,7 +71,7 @@ inline constexpr char kVip64[] = "2001:db8:100::3";
 
 void AddRoutes(router::Rib& rib);
 // Network n of both families, 10.n.0.0/24 and 2001:db8:n::/64, on a port that has address 1 there.
-void AddNetwork(router::Rib& rib, unsigned port, unsigned n);
+void AddNetwork(router::VrfRib& rib, unsigned port, unsigned n);
 // Host 2 of that network.
 void AddNeighbor(router::Rib& rib, unsigned port, unsigned n, const Mac& mac);
 lb::LbConfig BalancerConfig();

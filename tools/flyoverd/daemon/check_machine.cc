@@ -147,8 +147,15 @@ MachineReport CheckMachine(const Document& document, const MachineView& machine)
   CheckNeighborTables(document, machine, report.warnings);
   report.packet_mib = config.mbufs * kBytesPerMbuf >> 20;
   report.connection_mib = uint64_t{document.lb.connections.capacity} * 8 >> 20;
-  report.routes = document.router.capacity;
-  report.tables = router::MemoryOf(report.routes);
+  for (const router::RouteCapacity& capacity : document.router.Capacities()) {
+    const router::TableMemory memory = router::MemoryOf(capacity);
+    report.routes.ipv4 += capacity.ipv4;
+    report.routes.ipv6 += capacity.ipv6;
+    report.tables.ipv4_table += memory.ipv4_table;
+    report.tables.ipv6_table += memory.ipv6_table;
+    report.tables.rules += memory.rules;
+  }
+  report.vrfs = document.router.vrfs.size();
   report.route_record_bytes =
       (uint64_t{report.routes.ipv4} + report.routes.ipv6) * kBytesPerRouteRecord;
   return report;
@@ -164,8 +171,9 @@ std::string ToText(const MachineReport& report) {
   std::string warnings;
   for (const std::string& warning : report.warnings) warnings += "warning: " + warning + "\n";
   return text + "memory: " + std::to_string(report.packet_mib) + " MiB of packet buffers, " +
-         std::to_string(report.connection_mib) + " MiB of connection table\n" +
-         "routes: room for " + std::to_string(report.routes.ipv4) + " IPv4 (tables of at most " +
+         std::to_string(report.connection_mib) + " MiB of connection table\n" + "routes: " +
+         (report.vrfs == 0 ? "" : "in " + std::to_string(report.vrfs + 1) + " VRFs together ") +
+         "room for " + std::to_string(report.routes.ipv4) + " IPv4 (tables of at most " +
          Mib(report.tables.ipv4_table) + ") and " + std::to_string(report.routes.ipv6) +
          " IPv6 (at most " + Mib(report.tables.ipv6_table) + "); their records take up to " +
          Mib(report.tables.rules + report.route_record_bytes) +

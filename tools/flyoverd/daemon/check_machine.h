@@ -38,8 +38,9 @@ struct MachineReport {
   std::vector<PortCheck> ports;
   uint64_t packet_mib = 0;
   uint64_t connection_mib = 0;
-  router::RouteCapacity routes;
-  router::TableMemory tables;  // for that many
+  router::RouteCapacity routes{0, 0};  // of all VRFs, and so is what follows
+  size_t vrfs = 0;                     // beside the main one
+  router::TableMemory tables;          // for that many
   // Of the kernel's settings.
   std::vector<std::string> warnings;
   // What the control thread keeps of each route beside the tables, in all.

@@ -213,7 +213,7 @@ TEST_F(CheckMachineTest, NamesVirtualDevicesAndMissingOnes) {
   EXPECT_SAYS(text, "port wan: virtual device net_af_packet0,iface=veth1\n");
   EXPECT_SAYS(text, "memory: ");
   EXPECT_SAYS(text,
-              "routes: room for 2000000 IPv4 (tables of at most 186 MiB) and 500000 IPv6 (at ");
+              "routes: room for 2000000 IPv4 (tables of at most 187 MiB) and 500000 IPv6 (at ");
   const auto [missing, why] = Check("ffff:ff:1f.7");
   EXPECT_FALSE(missing);
   EXPECT_SAYS(why, "port wan: no such PCI device on this machine; accepted: ");

@@ -112,31 +112,49 @@ void Daemon::RegisterShow() {
     control_->Register(
         command, [answer](const json& args, const ControlReply& reply) { reply.Ok(answer(args)); });
   };
+  // Answers that are of one VRF: the main one, or what `vrf` names.
+  const auto with_vrf = [this](const char* command, auto answer) {
+    control_->Register(command, [this, answer](const json& args, const ControlReply& reply) {
+      const std::string wanted = TextArgument(args, "vrf");
+      std::string names;
+      for (const auto& vrf : kernel_->vrfs()) {
+        names += (names.empty() ? "" : ", ") + vrf->name();
+        if (vrf->name() != (wanted.empty() ? kMainVrfName : wanted)) continue;
+        auto result = answer(args, *vrf, kernel_->rib().vrf(vrf->index()));
+        if (!result.ok()) return reply.Fail(result.status());
+        return reply.Ok(*result);
+      }
+      reply.Fail(Invalid("there is no VRF '" + wanted + "'; accepted: " + names));
+    });
+  };
   show("show.ports", [this](const json&) { return ShowPorts(*dataplane_, *kernel_, document_); });
   show("show.lcores", [this](const json&) {
     return ShowLcores(*dataplane_, lcore_cpus_, PortNames(), lcore_cycles_);
   });
-  show("show.routes", [this](const json& args) {
-    const size_t limit = LimitArgument(args, 0);
-    if (FlagArgument(args, "refused")) {
-      return ShowRefusedRoutes(kernel_->sync(), dataplane_->tables(), PortNames(), limit);
-    }
-    return ShowRoutes(kernel_->sync(), kernel_->rib(), dataplane_->tables(), PortNames(), limit);
+  with_vrf("show.routes",
+           [this](const json& args, const KernelVrf& vrf,
+                  const router::VrfRib& rib) -> Result<RoutesResult> {
+             const size_t limit = LimitArgument(args, 0);
+             if (FlagArgument(args, "refused")) return ShowRefusedRoutes(vrf, rib, Names(), limit);
+             return ShowRoutes(vrf, rib, Names(), limit);
+           });
+  with_vrf(
+      "show.sync",
+      [this](const json& args, KernelVrf& vrf, const router::VrfRib& rib) -> Result<SyncResult> {
+        const auto now = std::chrono::steady_clock::now();
+        std::vector<router::RouteDifference> differences;
+        const bool compare = FlagArgument(args, "diff");
+        if (compare) {
+          auto diff = vrf.sync().Diff(now);
+          if (!diff.ok()) return diff.status();
+          differences = *std::move(diff);
+        }
+        return ShowSync(vrf, now, rib, Names(), compare ? &differences : nullptr);
+      });
+  show("show.vrfs", [this](const json&) {
+    return ShowVrfs(*kernel_, std::chrono::steady_clock::now(), kernel_->rib(), Names());
   });
-  control_->Register("show.sync", [this](const json& args, const ControlReply& reply) {
-    const auto now = std::chrono::steady_clock::now();
-    std::vector<router::RouteDifference> differences;
-    const bool compare = FlagArgument(args, "diff");
-    if (compare) {
-      auto diff = kernel_->sync().Diff(now);
-      if (!diff.ok()) return reply.Fail(diff.status());
-      differences = *std::move(diff);
-    }
-    reply.Ok(ShowSync(kernel_->sync(), now, kernel_->rib(), dataplane_->tables(), PortNames(),
-                      compare ? &differences : nullptr));
-  });
-  show("show.neighbors",
-       [this](const json&) { return ShowNeighbors(kernel_->rib(), PortNames()); });
+  show("show.neighbors", [this](const json&) { return ShowNeighbors(kernel_->rib(), Names()); });
   show("show.services", [this](const json&) { return ShowServices(balancer_->manager()); });
   show("show.backends", [this](const json&) { return ShowBackends(balancer_->manager()); });
   show("show.connections", [this](const json& args) {
@@ -168,23 +186,23 @@ void Daemon::RegisterShow() {
     result.confirm_seconds = ConfirmSecondsLeft();
     return result;
   });
-  control_->Register("show.route", [this](const json& args, const ControlReply& reply) {
-    const std::string text = TextArgument(args, "address");
-    const auto address = IpAddress::Parse(text);
-    if (!address) {
-      return reply.Fail(
-          Invalid("'" + text + "' is not an address; accepted: 192.0.2.1 or 2001:db8::1"));
-    }
-    reply.Ok(ShowRoute(kernel_->rib(), PortNames(), *address));
-  });
+  with_vrf(
+      "show.route",
+      [this](const json& args, const KernelVrf& vrf,
+             const router::VrfRib& rib) -> Result<RouteExplainResult> {
+        const std::string text = TextArgument(args, "address");
+        const auto address = IpAddress::Parse(text);
+        if (!address) {
+          return Invalid("'" + text + "' is not an address; accepted: 192.0.2.1 or 2001:db8::1");
+        }
+        return ShowRoute(vrf, rib, Names(), *address);
+      });
   show("show.ecmp", [this](const json& args) {
     return ShowEcmp(kernel_->rib(), PortNames(), LimitArgument(args, 0));
   });
-  control_->Register("show.lookup", [this](const json& args, const ControlReply& reply) {
-    auto result = ShowLookups(kernel_->rib(), dataplane_->tables(), PortNames(),
-                              TextArgument(args, "addresses"));
-    if (!result.ok()) return reply.Fail(result.status());
-    reply.Ok(*result);
+  with_vrf("show.lookup", [this](const json& args, const KernelVrf& vrf, const router::VrfRib&) {
+    return ShowLookups(kernel_->rib(), dataplane_->tables(), Names(), vrf.index(),
+                       TextArgument(args, "addresses"));
   });
   const auto with_ledger = [this](const char* command, auto answer) {
     control_->Register(command, [this, answer](const json&, const ControlReply& reply) {

@@ -62,6 +62,12 @@ std::vector<std::string> Daemon::PortNames() const {
   return names;
 }
 
+RouterNames Daemon::Names() const {
+  RouterNames names{PortNames(), document_.router.VrfNames(), {}};
+  for (const PortConfig& port : document_.ports) names.vrf_of_port.push_back(port.vrf);
+  return names;
+}
+
 std::optional<StartError> Daemon::Start() {
   const DataplaneConfig& config = document_.dataplane;
   auto runtime_dir = RuntimeDir::Open(config.runtime_dir, config.name);
@@ -132,7 +138,7 @@ std::optional<StartError> Daemon::StartDataplane() {
   options.adaptive_idle = config.idle == IdlePolicy::kAdaptive;
   options.punt_rate = document_.punt.rate;
   options.flow_seed = document_.lb.seed;
-  options.routes = document_.router.capacity;
+  options.vrfs = document_.router.Capacities();
   options.ecmp_seed = EcmpSeed(document_);
   options.ecmp_symmetric = document_.router.ecmp.symmetric;
   options.ecmp_flow_label = document_.router.ecmp.ipv6_flow_label;

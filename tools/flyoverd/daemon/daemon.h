@@ -20,6 +20,7 @@
 #include "tools/flyoverd/daemon/kernel_side.h"
 #include "tools/flyoverd/daemon/ledger_collector.h"
 #include "tools/flyoverd/daemon/metrics_source.h"
+#include "tools/flyoverd/daemon/router_names.h"
 #include "tools/flyoverd/daemon/runtime_dir.h"
 #include "tools/flyoverd/daemon/show_dataplane.h"
 #include "tools/flyoverd/daemon/start_error.h"
@@ -75,6 +76,7 @@ class Daemon {
   void RefreshMetrics();
   void Shutdown();
   std::vector<std::string> PortNames() const;
+  RouterNames Names() const;
   // Runs a command on a backend, answers, and keeps a record of it.
   void ChangeBackend(
       const nlohmann::json& args, const ControlReply& reply, const char* command,

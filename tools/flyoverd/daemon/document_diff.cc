@@ -69,6 +69,8 @@ std::vector<ConfigError> ChangesThatNeedRestart(const Document& running, const D
   fixed(running.punt == next.punt, none, "punt");
   fixed(running.router.ecmp == next.router.ecmp, none, "router.ecmp");
   fixed(running.router.capacity == next.router.capacity, none, "router.capacity");
+  fixed(running.router.vrfs == next.router.vrfs,
+        next.router.vrfs.empty() ? none : next.router.vrfs[0].kernel.mark, "vrfs");
   fixed(running.router.icmp_errors == next.router.icmp_errors, none, "router.icmp_errors");
   fixed(running.lb.seed == next.lb.seed, none, "balancer.seed");
   fixed(running.lb.connections.capacity == next.lb.connections.capacity, none,
@@ -100,6 +102,10 @@ std::vector<std::string> DescribeChanges(const Document& running, const Document
   if (running.router.routes != next.router.routes) {
     changes.push_back("routes: " + std::to_string(running.router.routes.size()) + " -> " +
                       std::to_string(next.router.routes.size()) + " static routes");
+  }
+  if (running.router.leaks != next.router.leaks) {
+    changes.push_back("routes: " + std::to_string(running.router.leaks.size()) + " -> " +
+                      std::to_string(next.router.leaks.size()) + " leaks between VRFs");
   }
   CompareByName(
       "services", running.lb.services, next.lb.services, changes,

@@ -40,6 +40,7 @@ router::Tunnel TunnelOf(PortIndex port, const TunnelConfig& config) {
   tunnel.key.key = config.key.value_or(0);
   tunnel.key.local = config.local;
   tunnel.key.remote = config.remote;
+  tunnel.key.underlay = config.underlay;
   return tunnel;
 }
 
@@ -55,23 +56,18 @@ KernelSide::~KernelSide() = default;
 std::optional<StartError> KernelSide::Start(const Document& document,
                                             const std::string& holder_socket) {
   holder_socket_ = holder_socket;
-  auto sysctls = TapSysctls::Open(document.kernel.network_namespace);
-  if (!sysctls.ok()) {
-    return StartError{document.kernel.mark, "kernel.namespace", sysctls.status().message()};
-  }
-  sysctls_.emplace(std::move(*sysctls));
+  if (auto error = OpenVrfs(document)) return error;
   std::vector<ExceptionTap> taps;
   for (size_t p = 0; p < document.ports.size(); ++p) {
     const PortIndex index(static_cast<uint8_t>(p));
     const PortConfig& config = document.ports[p];
+    ports_[p].vrf = config.vrf;
     ports_[p].vlan = config.vlan;
     ports_[p].tunnel = config.tunnel;
     ports_[p].device = config.tunnel ? kNoPort
                        : config.vlan ? PortNamed(document.ports, config.vlan->port)
                                      : index;
-    if (auto error = OpenTap(index, config, document.kernel, holder_socket, taps)) {
-      return error;
-    }
+    if (auto error = OpenTap(index, config, holder_socket, taps)) return error;
   }
   ExceptionThread::Options options;
   for (unsigned l = 0; l < dataplane_.lcore_count(); ++l) {
@@ -84,11 +80,14 @@ std::optional<StartError> KernelSide::Start(const Document& document,
     return StartError{{}, "", "exception thread: " + status.message()};
   }
   rib_ = std::make_unique<router::Rib>(dataplane_.tables(), dataplane_.qsbr(),
-                                       document.router.capacity);
+                                       document.router.Capacities());
   for (size_t p = 0; p < kMaxPorts; ++p) {
-    if (!IsPointToPoint(ports_[p].tunnel)) continue;
+    if (!ports_[p].present) continue;
     rib_->SetPort(PortIndex(static_cast<uint8_t>(p)),
-                  {.mac = ports_[p].mac, .mtu = ports_[p].mtu, .point_to_point = true});
+                  {.mac = ports_[p].mac,
+                   .mtu = ports_[p].mtu,
+                   .point_to_point = IsPointToPoint(ports_[p].tunnel),
+                   .vrf = ports_[p].vrf});
   }
   if (auto error = StartSync(document)) return error;
   ApplyStatic(document);
@@ -96,8 +95,22 @@ std::optional<StartError> KernelSide::Start(const Document& document,
   return std::nullopt;
 }
 
+std::optional<StartError> KernelSide::OpenVrfs(const Document& document) {
+  const std::vector<std::string> names = document.router.VrfNames();
+  for (size_t v = 0; v < names.size(); ++v) {
+    const VrfIndex index(static_cast<uint8_t>(v));
+    const KernelConfig& config = document.router.KernelOf(index, document.kernel);
+    auto vrf = KernelVrf::Open(index, names[v], config);
+    if (!vrf.ok()) {
+      const std::string path = v == 0 ? "kernel" : "vrfs." + names[v];
+      return StartError{config.mark, path + ".namespace", vrf.status().message()};
+    }
+    vrfs_.push_back(std::move(*vrf));
+  }
+  return std::nullopt;
+}
+
 std::optional<StartError> KernelSide::OpenTap(PortIndex index, const PortConfig& config,
-                                              const KernelConfig& kernel,
                                               const std::string& holder_socket,
                                               std::vector<ExceptionTap>& taps) {
   const std::string path = "ports." + config.name + ".tap";
@@ -109,7 +122,7 @@ std::optional<StartError> KernelSide::OpenTap(PortIndex index, const PortConfig&
   state.mac = config.tunnel ? TunnelMac(config) : dataplane_.port(state.device)->mac();
   state.mtu = config.mtu;
   auto opened = TapDevice::Open({.name = config.tap,
-                                 .network_namespace = kernel.network_namespace,
+                                 .network_namespace = VrfOf(index).network_namespace(),
                                  .mac = state.mac,
                                  .mtu = config.mtu,
                                  .no_arp = IsPointToPoint(state.tunnel)});
@@ -121,7 +134,9 @@ std::optional<StartError> KernelSide::OpenTap(PortIndex index, const PortConfig&
   auto detached = tap.OpenDetachedQueue();
   if (!detached.ok()) return fail(detached.status());
   if (Status status = holder->Hold(config.tap, detached->get()); !status.ok()) return fail(status);
-  if (Status status = sysctls_->Add(config.tap, !tap.adopted()); !status.ok()) return fail(status);
+  if (Status status = VrfOf(index).sysctls().Add(config.tap, !tap.adopted()); !status.ok()) {
+    return fail(status);
+  }
   // An adopted TAP keeps the state that somebody gave it with `ip link`.
   if (!tap.adopted()) {
     if (Status status = tap.SetUp(true); !status.ok()) return fail(status);
@@ -133,11 +148,10 @@ std::optional<StartError> KernelSide::OpenTap(PortIndex index, const PortConfig&
   return std::nullopt;
 }
 
-std::optional<StartError> KernelSide::StartSync(const Document& document) {
+Status KernelSide::StartVrf(KernelVrf& vrf, const Document& document) {
   router::KernelSync::Options options;
-  options.network_namespace = document.kernel.network_namespace;
-  options.tables = document.kernel.tables;
   for (size_t p = 0; p < document.ports.size(); ++p) {
+    if (ports_[p].vrf != vrf.index()) continue;
     options.ports.push_back({PortIndex(static_cast<uint8_t>(p)), document.ports[p].tap});
   }
   options.on_link_change = [this](const router::PortLinkChange& change) { OnLinkChange(change); };
@@ -146,29 +160,29 @@ std::optional<StartError> KernelSide::StartSync(const Document& document) {
     FollowBroadcasts();
     on_addresses_();
   };
-  options.on_neighbor_settled = [this](PortIndex port, const IpAddress& address) {
-    if (resolver_) resolver_->Finished(port, address);
+  options.on_neighbor_settled = [&vrf](PortIndex port, const IpAddress& address) {
+    vrf.resolver().Finished(port, address);
   };
-  options.on_link_up = [this](PortIndex) {
-    if (static_state_) LogRefused(static_state_->Reapply());
+  options.on_link_up = [this, &vrf](PortIndex) {
+    LogRefused(vrf.static_state().Reapply());
     on_addresses_();
   };
-  const auto fail = [&](const Status& status) {
-    return StartError{document.kernel.mark, "kernel", status.message()};
+  return vrf.OpenSync(std::move(options), *rib_);
+}
+
+std::optional<StartError> KernelSide::StartSync(const Document& document) {
+  const auto fail = [&](const KernelVrf& vrf, const Status& status) {
+    const std::string path = vrf.index() == kMainVrf ? "kernel" : "vrfs." + vrf.name();
+    return StartError{document.router.KernelOf(vrf.index(), document.kernel).mark, path,
+                      status.message()};
   };
-  auto sync = router::KernelSync::Open(std::move(options), *rib_);
-  if (!sync.ok()) return fail(sync.status());
-  sync_ = std::move(*sync);
-  auto resolver = router::NeighborResolver::Open(
-      {.network_namespace = document.kernel.network_namespace,
-       .if_index = [this](PortIndex port) { return sync_->IfIndex(port); }});
-  if (!resolver.ok()) return fail(resolver.status());
-  resolver_.emplace(std::move(*resolver));
-  auto static_state = router::StaticState::Open(document.kernel.network_namespace);
-  if (!static_state.ok()) return fail(static_state.status());
-  static_state_.emplace(std::move(*static_state));
+  for (const auto& vrf : vrfs_) {
+    if (Status status = StartVrf(*vrf, document); !status.ok()) return fail(*vrf, status);
+  }
   PollDevices();
-  if (Status status = sync_->Start(Now()); !status.ok()) return fail(status);
+  for (const auto& vrf : vrfs_) {
+    if (Status status = vrf->sync().Start(Now()); !status.ok()) return fail(*vrf, status);
+  }
   PublishPorts();
   return std::nullopt;
 }
@@ -181,14 +195,16 @@ void KernelSide::WatchKernel() {
   const auto every = [&](milliseconds period, std::function<void()> work) {
     handles_.push_back(loop_.RunEvery(period, std::move(work)));
   };
-  watch(sync_->fd(), [this] { sync_->OnReadable(Now()); });
-  watch(resolver_->fd(), [this] { resolver_->OnReadable(); });
-  watch(sysctls_->fd(), [this] { sysctls_->OnReadable(); });
-  every(kSyncPeriod, [this] {
-    sync_->Tick(Now());
-    resolver_->Tick(Now());
-  });
-  every(kSysctlPeriod, [this] { sysctls_->Tick(); });
+  for (const auto& vrf : vrfs_) {
+    watch(vrf->sync().fd(), [&vrf = *vrf] { vrf.sync().OnReadable(Now()); });
+    watch(vrf->resolver().fd(), [&vrf = *vrf] { vrf.resolver().OnReadable(); });
+    watch(vrf->sysctls().fd(), [&vrf = *vrf] { vrf.sysctls().OnReadable(); });
+    every(kSyncPeriod, [&vrf = *vrf] {
+      vrf.sync().Tick(Now());
+      vrf.resolver().Tick(Now());
+    });
+    every(kSysctlPeriod, [&vrf = *vrf] { vrf.sysctls().Tick(); });
+  }
   every(kResolvePeriod, [this] { ServeResolveRequests(); });
   every(kUsePeriod, [this] { ReportUse(); });
   every(kDevicePeriod, [this] { PollDevices(); });
@@ -201,17 +217,21 @@ void KernelSide::ServeResolveRequests() {
         dataplane_.resolve_ring(l), requests.data(), sizeof(requests[0]),
         static_cast<unsigned>(requests.size()), nullptr);
     for (unsigned i = 0; i < n; ++i) {
-      resolver_->Resolve(requests[i].port, requests[i].address, Now());
+      VrfOf(requests[i].port).resolver().Resolve(requests[i].port, requests[i].address, Now());
     }
   }
 }
 
 void KernelSide::ReportUse() {
-  const auto used =
-      keeper_.Round(sync_->StaleNeighbors(), [this](const router::NeighborKeeper::Key& key) {
-        return rib_->NeighborPackets(key.first, key.second);
-      });
-  for (const auto& [port, address] : used) resolver_->ReportUse(port, address);
+  std::vector<router::NeighborKeeper::Key> stale;
+  for (const auto& vrf : vrfs_) {
+    const auto own = vrf->sync().StaleNeighbors();
+    stale.insert(stale.end(), own.begin(), own.end());
+  }
+  const auto used = keeper_.Round(stale, [this](const router::NeighborKeeper::Key& key) {
+    return rib_->NeighborPackets(key.first, key.second);
+  });
+  for (const auto& [port, address] : used) VrfOf(port).resolver().ReportUse(port, address);
 }
 
 void KernelSide::OnLinkChange(const router::PortLinkChange& change) {
@@ -275,7 +295,8 @@ void KernelSide::RecreateTap(PortIndex port) {
       Log(LogArea::kTap, LogLevel::kWarn, "{}", status.message());
     }
   }
-  for (const Status& status : {sysctls_->Add(options.name, true), state.tap->SetUp(true)}) {
+  for (const Status& status :
+       {VrfOf(port).sysctls().Add(options.name, true), state.tap->SetUp(true)}) {
     if (!status.ok()) Log(LogArea::kTap, LogLevel::kError, "{}", status.message());
   }
   exception_->ReplaceTap(port, state.tap->TakeQueue());
@@ -325,9 +346,10 @@ void KernelSide::PublishPorts() {
     entry.up = state.up();
     entry.mtu = state.mtu;
     entry.mac = state.mac;
+    entry.vrf = state.vrf;
     SetPortFeatures(state.features, entry);
     SetVirtualMacs(PortIndex(static_cast<uint8_t>(p)), entry);
-    for (const router::OwnAddress& own : sync_->addresses().ports[p].own) {
+    for (const router::OwnAddress& own : addresses(PortIndex(static_cast<uint8_t>(p))).own) {
       if (!own.primary || own.vip) continue;
       const IpAddress& address = own.address.address;
       if (address.is_v4() && !entry.ipv4) entry.ipv4 = address.v4();
@@ -338,7 +360,8 @@ void KernelSide::PublishPorts() {
                   {.mac = state.mac,
                    .mtu = state.mtu,
                    .up = entry.up,
-                   .point_to_point = IsPointToPoint(state.tunnel)});
+                   .point_to_point = IsPointToPoint(state.tunnel),
+                   .vrf = state.vrf});
     if (state.tunnel) {
       table->tunnels.Add(TunnelOf(PortIndex(static_cast<uint8_t>(p)), *state.tunnel));
     }
@@ -352,7 +375,7 @@ void KernelSide::PublishPorts() {
 }
 
 void KernelSide::SetVirtualMacs(PortIndex port, router::PortEntry& entry) {
-  const std::vector<MacAddress>& macs = sync_->addresses().ports[port.value()].macs;
+  const std::vector<MacAddress>& macs = addresses(port).macs;
   const size_t count = std::min<size_t>(macs.size(), entry.virtual_macs.size());
   if (count < macs.size()) {
     LogLimited(LogArea::kPort, LogLevel::kWarn, "virtual macs",
@@ -377,11 +400,12 @@ void KernelSide::SetVirtualMacs(PortIndex port, router::PortEntry& entry) {
 // RIB. Where the document allows directed broadcasts, such an address is a neighbour with the MAC
 // address of all hosts instead.
 void KernelSide::FollowBroadcasts() {
-  std::map<Ipv4Address, PortIndex> wanted;
+  std::map<std::pair<VrfIndex, Ipv4Address>, PortIndex> wanted;
   for (size_t p = 0; p < kMaxPorts; ++p) {
     if (!ports_[p].features.directed_broadcast) continue;
-    for (const Ipv4Address& address : sync_->addresses().ports[p].broadcast) {
-      wanted.emplace(address, PortIndex(static_cast<uint8_t>(p)));
+    const PortIndex port(static_cast<uint8_t>(p));
+    for (const Ipv4Address& address : addresses(port).broadcast) {
+      wanted.emplace(std::pair(ports_[p].vrf, address), port);
     }
   }
   const auto differs = [](const auto& map, const auto& entry) {
@@ -390,39 +414,57 @@ void KernelSide::FollowBroadcasts() {
   };
   for (const auto& entry : broadcasts_) {
     if (!differs(wanted, entry)) continue;
-    rib_->RemoveNeighbor(entry.second, entry.first);
-    const auto& there = sync_->addresses().ports[entry.second.value()].broadcast;
-    if (std::ranges::find(there, entry.first) == there.end()) continue;
+    const auto& [vrf, address] = entry.first;
+    rib_->RemoveNeighbor(entry.second, address);
+    const auto& there = addresses(entry.second).broadcast;
+    if (std::ranges::find(there, address) == there.end()) continue;
     router::RibRoute route;
-    route.prefix = IpPrefix::Host(entry.first);
+    route.prefix = IpPrefix::Host(address);
     route.protocol = RTPROT_KERNEL;
     route.action = router::NexthopAction::kBroadcast;
-    if (Status status = rib_->UpsertRoute(route); !status.ok()) {
+    if (Status status = rib_->vrf(vrf).UpsertRoute(route); !status.ok()) {
       Log(LogArea::kRouter, LogLevel::kWarn, "{}", status.message());
     }
   }
   for (const auto& entry : wanted) {
     if (!differs(broadcasts_, entry)) continue;
+    const auto& [vrf, address] = entry.first;
     // Not there when the port's link has just come and the route is still on its way.
-    const Status removed = rib_->RemoveRoute(IpPrefix::Host(entry.first), 0);
+    const Status removed = rib_->vrf(vrf).RemoveRoute(IpPrefix::Host(address), 0);
     if (!removed.ok() && removed.code() != StatusCode::kNotFound) {
       Log(LogArea::kRouter, LogLevel::kWarn, "{}", removed.message());
     }
-    rib_->SetNeighbor(entry.second, entry.first, MacAddress::Broadcast());
+    rib_->SetNeighbor(entry.second, address, MacAddress::Broadcast());
   }
   broadcasts_ = std::move(wanted);
 }
 
 void KernelSide::ApplyStatic(const Document& document) {
-  std::vector<router::StaticPort> ports;
   for (size_t p = 0; p < document.ports.size(); ++p) {
     ports_[p].features = document.ports[p].features;
-    ports.push_back(
-        {PortIndex(static_cast<uint8_t>(p)), document.ports[p].tap, document.ports[p].addresses});
   }
   PublishPorts();
   FollowBroadcasts();
-  LogRefused(static_state_->Apply(std::move(ports), document.router.routes));
+  for (const auto& vrf : vrfs_) ApplyStatic(*vrf, document);
+}
+
+void KernelSide::ApplyStatic(KernelVrf& vrf, const Document& document) {
+  std::vector<router::StaticPort> ports;
+  for (size_t p = 0; p < document.ports.size(); ++p) {
+    const PortConfig& config = document.ports[p];
+    if (config.vrf != vrf.index()) continue;
+    ports.push_back({PortIndex(static_cast<uint8_t>(p)), config.tap, config.addresses});
+  }
+  std::vector<router::StaticRoute> routes;
+  for (const router::StaticRoute& route : document.router.routes) {
+    if (route.vrf == vrf.index()) routes.push_back(route);
+  }
+  LogRefused(vrf.static_state().Apply(std::move(ports), std::move(routes)));
+  router::VrfRib::Leaks leaks;
+  for (const router::LeakRoute& leak : document.router.leaks) {
+    if (leak.vrf == vrf.index()) leaks.emplace(leak.to, leak.into);
+  }
+  if (Status status = rib_->vrf(vrf.index()).SetLeaks(leaks); !status.ok()) LogRefused({status});
 }
 
 void KernelSide::LogRefused(const std::vector<Status>& refused) {

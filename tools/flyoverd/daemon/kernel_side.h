@@ -1,6 +1,6 @@
 // All that ties the data plane to the kernel: a TAP per port, the exception thread, routes and
-// neighbours followed by netlink, the document's addresses and static routes, and the port table
-// that lcores read.
+// neighbours followed by netlink, the document's addresses and static routes (in one namespace for
+// each VRF), and the port table that lcores read.
 //
 // Threads: control thread only.
 #pragma once
@@ -15,11 +15,9 @@
 #include "common/control/event_loop.h"
 #include "common/tap/exception_thread.h"
 #include "common/tap/tap_device.h"
-#include "common/tap/tap_sysctls.h"
-#include "router/control/kernel_sync.h"
-#include "router/control/neighbor_resolver.h"
-#include "router/control/static_state.h"
+#include "router/control/neighbor_keeper.h"
 #include "router/rib/rib.h"
+#include "tools/flyoverd/daemon/kernel_vrf.h"
 #include "tools/flyoverd/daemon/start_error.h"
 #include "tools/flyoverd/dataplane/dataplane.h"
 #include "tools/flyoverd/document/document.h"
@@ -42,9 +40,15 @@ class KernelSide {
   void ApplyStatic(const Document& document);
 
   router::Rib& rib() { return *rib_; }
-  router::KernelSync& sync() { return *sync_; }
-  const router::KernelSync& sync() const { return *sync_; }
-  const router::NeighborResolver& resolver() const { return *resolver_; }
+  router::KernelSync& sync(VrfIndex vrf = kMainVrf) { return vrfs_[vrf.value()]->sync(); }
+  const router::KernelSync& sync(VrfIndex vrf = kMainVrf) const {
+    return vrfs_[vrf.value()]->sync();
+  }
+  const std::vector<std::unique_ptr<KernelVrf>>& vrfs() const { return vrfs_; }
+  // What the kernel of the port's VRF says of it.
+  const router::PortAddresses& addresses(PortIndex port) const {
+    return VrfOf(port).sync().addresses().ports[port.value()];
+  }
   ExceptionThread& exception() { return *exception_; }
   bool PortUp(PortIndex port) const { return ports_[port.value()].up(); }
   bool AdminUp(PortIndex port) const { return ports_[port.value()].admin_up; }
@@ -53,6 +57,7 @@ class KernelSide {
  private:
   struct PortState {
     bool present = false;
+    VrfIndex vrf = kMainVrf;
     PortIndex device = kNoPort;  // itself, or the one that it is a sub-interface of
     std::optional<VlanConfig> vlan;
     std::optional<TunnelConfig> tunnel;  // then `device` is none
@@ -66,10 +71,13 @@ class KernelSide {
     bool up() const { return present && admin_up && link.up; }
   };
 
+  KernelVrf& VrfOf(PortIndex port) const { return *vrfs_[ports_[port.value()].vrf.value()]; }
+  std::optional<StartError> OpenVrfs(const Document& document);
   std::optional<StartError> OpenTap(PortIndex index, const PortConfig& config,
-                                    const KernelConfig& kernel, const std::string& holder_socket,
+                                    const std::string& holder_socket,
                                     std::vector<ExceptionTap>& taps);
   std::optional<StartError> StartSync(const Document& document);
+  Status StartVrf(KernelVrf& vrf, const Document& document);
   void WatchKernel();
   void OnLinkChange(const router::PortLinkChange& change);
   // What `ip link set` did to a TAP, done to its port.
@@ -83,6 +91,7 @@ class KernelSide {
   void PublishPorts();
   void SetVirtualMacs(PortIndex port, router::PortEntry& entry);
   void FollowBroadcasts();
+  void ApplyStatic(KernelVrf& vrf, const Document& document);
   void LogRefused(const std::vector<Status>& refused);
 
   EventLoop& loop_;
@@ -90,14 +99,11 @@ class KernelSide {
   std::function<void()> on_addresses_;
   std::array<PortState, kMaxPorts> ports_;
   std::string holder_socket_;
-  std::optional<TapSysctls> sysctls_;
   std::unique_ptr<ExceptionThread> exception_;
   std::unique_ptr<router::Rib> rib_;
-  std::unique_ptr<router::KernelSync> sync_;
+  std::vector<std::unique_ptr<KernelVrf>> vrfs_;  // by VrfIndex
   // Broadcast addresses that packets may be directed to, and the port that sends those.
-  std::map<Ipv4Address, PortIndex> broadcasts_;
-  std::optional<router::StaticState> static_state_;
-  std::optional<router::NeighborResolver> resolver_;
+  std::map<std::pair<VrfIndex, Ipv4Address>, PortIndex> broadcasts_;
   router::NeighborKeeper keeper_;
   std::vector<EventLoop::Handle> handles_;
 };

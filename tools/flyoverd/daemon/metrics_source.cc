@@ -111,17 +111,22 @@ void MetricsSource::AddLedger(MetricsBuilder& metrics, const LedgerTotals& total
 }
 
 void MetricsSource::AddRouter(MetricsBuilder& metrics) const {
-  const router::ForwardingTables& tables = inputs_.dataplane.tables();
-  metrics.Add(MetricId::kRoutes, {"ipv4"}, static_cast<double>(tables.fib4.size()));
-  metrics.Add(MetricId::kRoutes, {"ipv6"}, static_cast<double>(tables.fib6.size()));
-  metrics.Add(MetricId::kFibMemory, {"ipv4"}, static_cast<double>(tables.fib4.memory_bytes()));
-  metrics.Add(MetricId::kFibMemory, {"ipv6"}, static_cast<double>(tables.fib6.memory_bytes()));
-  for (const IpFamily family : {IpFamily::kIpv4, IpFamily::kIpv6}) {
-    const router::RouteRoom room = inputs_.kernel.sync().room(family);
-    const char* const name = family == IpFamily::kIpv4 ? "ipv4" : "ipv6";
-    metrics.Add(MetricId::kRouteLimit, {name}, static_cast<double>(room.fill.route_limit));
-    metrics.Add(MetricId::kRouteFill, {name}, room.fill.share());
-    metrics.Add(MetricId::kRoutesWaiting, {name}, static_cast<double>(room.refused));
+  const router::RouteTables& main = inputs_.dataplane.tables().main();
+  metrics.Add(MetricId::kFibMemory, {"ipv4"}, static_cast<double>(main.fib4.memory_bytes()));
+  metrics.Add(MetricId::kFibMemory, {"ipv6"}, static_cast<double>(main.fib6.memory_bytes()));
+  for (const auto& vrf : inputs_.kernel.vrfs()) {
+    const router::RouteTables& tables = inputs_.dataplane.tables().vrf(vrf->index());
+    for (const IpFamily family : {IpFamily::kIpv4, IpFamily::kIpv6}) {
+      const router::RouteRoom room = vrf->sync().room(family);
+      const bool v4 = family == IpFamily::kIpv4;
+      const auto add = [&](MetricId id, double n) {
+        metrics.Add(id, {vrf->name(), v4 ? "ipv4" : "ipv6"}, n);
+      };
+      add(MetricId::kRoutes, static_cast<double>(v4 ? tables.fib4.size() : tables.fib6.size()));
+      add(MetricId::kRouteLimit, static_cast<double>(room.fill.route_limit));
+      add(MetricId::kRouteFill, room.fill.share());
+      add(MetricId::kRoutesWaiting, static_cast<double>(room.refused));
+    }
   }
   uint64_t resolved = 0, failed = 0;
   inputs_.kernel.rib().ForEachNeighbor([&](const router::NeighborView& neighbor) {

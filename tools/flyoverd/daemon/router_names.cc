@@ -64,6 +64,8 @@ std::string ActionName(NexthopAction action) {
       return "prohibit";
     case NexthopAction::kHostUnreachable:
       return "host_unreachable";
+    case NexthopAction::kLeak:
+      return "leak";
     case NexthopAction::kNoRoute:
       break;
   }

@@ -11,6 +11,13 @@
 
 namespace flyover {
 
+// What numbers are called: ports by PortIndex, VRFs by VrfIndex and those of ports.
+struct RouterNames {
+  std::vector<std::string> ports;
+  std::vector<std::string> vrfs;
+  std::vector<VrfIndex> vrf_of_port;
+};
+
 // By PortIndex; "" for a port that is not there.
 std::string PortName(const std::vector<std::string>& ports, PortIndex port);
 // Of RTPROT_*, as `ip route` names them.

@@ -44,6 +44,7 @@ void AddTo(SourceResult& total, const SourceResult& source) {
 PortsResult ShowPorts(Dataplane& dataplane, KernelSide& kernel, const Document& document) {
   PortsResult result;
   const router::PortTable& table = *dataplane.port_table().Load();
+  const std::vector<std::string> vrfs = document.router.VrfNames();
   for (size_t p = 0; p < document.ports.size(); ++p) {
     const PortConfig& config = document.ports[p];
     const PortIndex index(static_cast<uint8_t>(p));
@@ -57,6 +58,7 @@ PortsResult ShowPorts(Dataplane& dataplane, KernelSide& kernel, const Document& 
     port.device = DeviceWords(config);
     port.driver = config.tunnel ? "tunnel" : config.vlan ? "vlan" : device->driver();
     port.tap = config.tap;
+    port.vrf = vrfs[config.vrf.value()];
     port.mac = table[index].mac.ToString();
     port.mtu = table[index].mtu;
     port.link_up = link.up;
@@ -74,7 +76,7 @@ PortsResult ShowPorts(Dataplane& dataplane, KernelSide& kernel, const Document& 
     port.tap_in_packets = tap.to_kernel_packets.load(std::memory_order_relaxed);
     port.tap_in_writes = tap.to_kernel_writes.load(std::memory_order_relaxed);
     port.tap_out_packets = tap.from_kernel_packets.load(std::memory_order_relaxed);
-    for (const router::OwnAddress& own : kernel.sync().addresses().ports[p].own) {
+    for (const router::OwnAddress& own : kernel.addresses(index).own) {
       port.addresses.push_back(own.address.ToString());
     }
     if (device != nullptr) {

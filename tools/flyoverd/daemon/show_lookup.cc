@@ -4,15 +4,13 @@
 #include <array>
 #include <cstdint>
 
-#include "tools/flyoverd/daemon/router_names.h"
-
 namespace flyover {
 namespace {
 
 using router::GroupWord;
 using router::NexthopAction;
 
-GroupId FibLookup(const router::ForwardingTables& tables, const IpAddress& address) {
+GroupId FibLookup(const router::RouteTables& tables, const IpAddress& address) {
   GroupId group;
   if (address.is_v4()) {
     const uint32_t dst = address.v4().value;
@@ -37,12 +35,18 @@ std::vector<uint32_t> Members(const GroupWord& word) {
 }
 
 LookupResult Lookup(const router::Rib& rib, const router::ForwardingTables& tables,
-                    const std::vector<std::string>& ports, const IpAddress& address) {
+                    const RouterNames& names, VrfIndex vrf, const IpAddress& address) {
+  const std::vector<std::string>& ports = names.ports;
   LookupResult result;
   result.address = address.ToString();
-  const auto covering = rib.CoveringPrefix(address);
+  GroupWord word = tables.groups.Load(FibLookup(tables.vrf(vrf), address));
+  if (word.action() == NexthopAction::kLeak) {
+    vrf = word.vrf();
+    result.leak = names.vrfs[vrf.value()];
+    word = tables.groups.Load(FibLookup(tables.vrf(vrf), address));
+  }
+  const auto covering = rib.vrf(vrf).CoveringPrefix(address);
   if (covering) result.prefix = covering->ToString();
-  const GroupWord word = tables.groups.Load(FibLookup(tables, address));
   result.action = ActionName(word.action());
   if (word.action() == NexthopAction::kGlean) {
     result.nexthops.push_back({address.ToString(), PortName(ports, word.port()), 0, "unresolved"});
@@ -59,7 +63,7 @@ LookupResult Lookup(const router::Rib& rib, const router::ForwardingTables& tabl
 }  // namespace
 
 Result<LookupsResult> ShowLookups(const router::Rib& rib, const router::ForwardingTables& tables,
-                                  const std::vector<std::string>& ports,
+                                  const RouterNames& names, VrfIndex vrf,
                                   std::string_view addresses) {
   constexpr std::string_view kSpace = " \t\r\n";
   LookupsResult result;
@@ -71,7 +75,7 @@ Result<LookupsResult> ShowLookups(const router::Rib& rib, const router::Forwardi
       return Status(StatusCode::kInvalidArgument,
                     "'" + word + "' is not an address; accepted: 192.0.2.1 or 2001:db8::1");
     }
-    result.lookups.push_back(Lookup(rib, tables, ports, *address));
+    result.lookups.push_back(Lookup(rib, tables, names, vrf, *address));
     at = addresses.find_first_not_of(kSpace, end);
   }
   return result;

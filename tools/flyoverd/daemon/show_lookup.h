@@ -10,13 +10,14 @@
 #include "common/control/results.h"
 #include "router/fib/forwarding_tables.h"
 #include "router/rib/rib.h"
+#include "tools/flyoverd/daemon/router_names.h"
 
 namespace flyover {
 
-// `addresses`: separated by white space. Port names by PortIndex.
+// In `vrf`; leaks are followed. `addresses`: separated by white space.
 // Errors: kInvalidArgument names the word that is no address.
 Result<LookupsResult> ShowLookups(const router::Rib& rib, const router::ForwardingTables& tables,
-                                  const std::vector<std::string>& ports,
+                                  const RouterNames& names, VrfIndex vrf,
                                   std::string_view addresses);
 
 }  // namespace flyover

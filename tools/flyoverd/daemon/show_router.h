@@ -1,34 +1,35 @@
-// What `flyover show routes|route|neighbors` answers, from the RIB.
+// What `flyover show routes|route|sync|vrfs|neighbors` answers, from the RIB.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
-#include <string>
 #include <vector>
 
 #include "common/control/results.h"
 #include "common/net/ip_address.h"
 #include "router/control/kernel_sync.h"
-#include "router/fib/forwarding_tables.h"
 #include "router/rib/rib.h"
+#include "tools/flyoverd/daemon/kernel_side.h"
+#include "tools/flyoverd/daemon/kernel_vrf.h"
+#include "tools/flyoverd/daemon/router_names.h"
 
 namespace flyover {
 
-// `limit` 0: all. Port names by PortIndex.
-RoutesResult ShowRoutes(const router::KernelSync& sync, const router::Rib& rib,
-                        const router::ForwardingTables& tables,
-                        const std::vector<std::string>& ports, size_t limit);
+// Of one VRF; `rib` is its. `limit` 0: all.
+RoutesResult ShowRoutes(const KernelVrf& vrf, const router::VrfRib& rib, const RouterNames& names,
+                        size_t limit);
 // Those that there is no room for, in the same form.
-RoutesResult ShowRefusedRoutes(const router::KernelSync& sync,
-                               const router::ForwardingTables& tables,
-                               const std::vector<std::string>& ports, size_t limit);
-RouteExplainResult ShowRoute(const router::Rib& rib, const std::vector<std::string>& ports,
-                             const IpAddress& address);
+RoutesResult ShowRefusedRoutes(const KernelVrf& vrf, const router::VrfRib& rib,
+                               const RouterNames& names, size_t limit);
+RouteExplainResult ShowRoute(const KernelVrf& vrf, const router::VrfRib& rib,
+                             const RouterNames& names, const IpAddress& address);
 // `diff` none: not compared.
-SyncResult ShowSync(const router::KernelSync& sync, std::chrono::steady_clock::time_point now,
-                    const router::Rib& rib, const router::ForwardingTables& tables,
-                    const std::vector<std::string>& ports,
+SyncResult ShowSync(const KernelVrf& vrf, std::chrono::steady_clock::time_point now,
+                    const router::VrfRib& rib, const RouterNames& names,
                     const std::vector<router::RouteDifference>* diff);
-NeighborsResult ShowNeighbors(const router::Rib& rib, const std::vector<std::string>& ports);
+// Of all.
+VrfsResult ShowVrfs(const KernelSide& kernel, std::chrono::steady_clock::time_point now,
+                    const router::Rib& rib, const RouterNames& names);
+NeighborsResult ShowNeighbors(const router::Rib& rib, const RouterNames& names);
 
 }  // namespace flyover

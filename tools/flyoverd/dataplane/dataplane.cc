@@ -41,7 +41,7 @@ Status NoMemory(const std::string& what) {
 Dataplane::Dataplane(const DataplaneOptions& options)
     : options_(options),
       qsbr_(kMaxLcores),
-      tables_(router::ForwardingTables::Options::For(options.routes)) {}
+      tables_(router::ForwardingTables::Options::For(options.vrfs)) {}
 
 Result<std::unique_ptr<Dataplane>> Dataplane::Create(const DataplaneOptions& options) {
   std::unique_ptr<Dataplane> dataplane(new Dataplane(options));

@@ -40,8 +40,8 @@ struct DataplaneOptions {
   bool ecmp_flow_label = true;
   bool ecmp_ports = true;
   router::IcmpErrorConfig icmp_errors;
-  router::RouteCapacity routes;
-  uint32_t connections = 1'048'576;  // over all lcores
+  std::vector<router::RouteCapacity> vrfs{router::RouteCapacity()};  // by VrfIndex
+  uint32_t connections = 1'048'576;                                  // over all lcores
 };
 
 class Dataplane {

@@ -7,6 +7,7 @@
 #include "common/config/yaml_tree.h"
 #include "lb/config/lb_reader.h"
 #include "router/config/router_reader.h"
+#include "router/config/vrf_reader.h"
 #include "tools/flyoverd/document/document_check.h"
 #include "tools/flyoverd/document/document_schema.h"
 
@@ -43,8 +44,9 @@ ParsedDocument ParseDocument(std::string_view text, const std::string& file_name
 std::string ToYaml(const Document& document) {
   YamlWriter out;
   WriteDataplane(document.dataplane, out);
-  WritePorts(document.ports, out);
+  WritePorts(document.ports, document.router.VrfNames(), out);
   WriteKernel(document.kernel, out);
+  router::WriteVrfs(document.router.vrfs, out);
   router::WriteRoutes(document.router, document.ports, out);
   router::WriteRouter(document.router, out);
   lb::WriteServices(document.lb, out);

@@ -5,6 +5,7 @@
 #include <string>
 #include <tuple>
 
+#include "common/base/strong_id.h"
 #include "common/config/address_check.h"
 
 namespace flyover {
@@ -34,6 +35,9 @@ class AddressCheck {
 
   void CollectPorts() {
     for (const ConfigValue& port : document_.ItemsOf("ports")) {
+      // Services are of the main VRF.
+      const ConfigValue* const vrf = port.Find("vrf");
+      if (vrf != nullptr && vrf->As<std::string>() != kMainVrfName) continue;
       for (const ConfigValue& address : port.ItemsOf("addresses")) {
         const auto& value = address.As<InterfaceAddress>();
         ports_.emplace(value.address, port.path);

@@ -7,9 +7,9 @@
 namespace flyover {
 
 Schema DocumentSchema() {
-  return MapOf({DataplaneKey(), PortsKey(), KernelKey(), router::RoutesKey(), router::RouterKey(),
-                lb::ServicesKey(), lb::BalancerKey(), lb::HealthKey(), lb::ChangesKey(), PuntKey(),
-                MetricsKey(), ControlKey(), LogKey()});
+  return MapOf({DataplaneKey(), PortsKey(), KernelKey(), router::VrfsKey(), router::RoutesKey(),
+                router::RouterKey(), lb::ServicesKey(), lb::BalancerKey(), lb::HealthKey(),
+                lb::ChangesKey(), PuntKey(), MetricsKey(), ControlKey(), LogKey()});
 }
 
 }  // namespace flyover
