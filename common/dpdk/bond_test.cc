@@ -8,6 +8,7 @@
 #include <rte_mempool.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <memory>
@@ -47,7 +48,7 @@ class BondTest : public ::testing::Test {
   void SetUp() override {
     static int instance = 0;
     prefix_ = "bond" + std::to_string(instance++);
-    pool_ = rte_pktmbuf_pool_create(prefix_.c_str(), 4'095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+    pool_ = rte_pktmbuf_pool_create(prefix_.c_str(), 2'047, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
                                     SOCKET_ID_ANY);
     ASSERT_NE(pool_, nullptr);
     for (unsigned n = 0; n < 2; ++n) cables_.emplace_back(prefix_ + "c" + std::to_string(n));
@@ -152,6 +153,51 @@ TEST_F(BondTest, TwoLacpBondsAgreeAndShareFlows) {
     EXPECT_GT(received(c) - before[c], kFlows / 4) << "flows are shared, cable " << c;
   }
 }
+
+// By the cable that goes: the first has the aggregator that the other member has joined.
+class BondFailoverTest : public BondTest, public ::testing::WithParamInterface<unsigned> {};
+
+TEST_P(BondFailoverTest, TrafficGoesOnWhenALacpMemberGoes) {
+  auto left = Open("l", true, {cables_[0].left, cables_[1].left});
+  auto right = Open("r", true, {cables_[0].right, cables_[1].right});
+  ASSERT_TRUE(left && right);
+  const auto turn = [&] {
+    Receive(*left);
+    for (Port* const port : {&*left, &*right}) rte_eth_tx_burst(port->dpdk_id(), 0, nullptr, 0);
+    return Receive(*right);
+  };
+  uint32_t flow = 0;
+  ASSERT_TRUE(Until([&] {
+    SendOne(*left, *right, ++flow);
+    return turn() > 0 && Active(*left) == 2 && Active(*right) == 2;
+  }));
+  Until([&] { return turn() > 0; }, milliseconds(50));  // what is still on its way
+  ASSERT_EQ(rte_eth_dev_stop(Cable::IdOf(cables_[GetParam()].left)), 0);
+  unsigned sent = 0, received = 0;
+  milliseconds silence{0};
+  auto last = Clock::now();
+  Until(
+      [&] {
+        SendOne(*left, *right, ++flow);  // what the bond does not take is lost as well
+        ++sent;
+        if (const unsigned n = turn(); n > 0) {
+          received += n;
+          last = Clock::now();
+        }
+        silence = std::max(silence, duration_cast<milliseconds>(Clock::now() - last));
+        return false;
+      },
+      milliseconds(1000));
+  received += turn();
+  std::cout << "802.3ad: of " << sent << " frames in the second after a member went, "
+            << sent - received << " were lost; longest silence " << silence.count() << " ms\n";
+  EXPECT_GT(sent, 1000u);
+  EXPECT_LT(sent - received, sent / 10);
+  EXPECT_LT(silence, milliseconds(500));
+  EXPECT_EQ(Active(*left), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cables, BondFailoverTest, ::testing::Values(0u, 1u));
 
 TEST_F(BondTest, SaysWhichMemberIsWrong) {
   PortOptions options;
