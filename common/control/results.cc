@@ -34,13 +34,13 @@ FLYOVER_RESULT(PuntClassResult, name, help, rate_pps, policed)
 FLYOVER_RESULT(IcmpErrorResult, type, sent, limited)
 FLYOVER_RESULT(DropsResult, drops, punts, punt_classes, icmp_errors, fragmented, fragments)
 FLYOVER_RESULT(NexthopResult, gateway, port, weight, state, mac)
-FLYOVER_RESULT(RouteResult, prefix, metric, protocol, action, leak, mtu, active, nexthops)
+FLYOVER_RESULT(RouteResult, prefix, metric, protocol, action, leak, mtu, active, nexthops, packets)
 FLYOVER_RESULT(RouteRoomResult, family, state, routes, route_limit, blocks, block_limit, refused)
 FLYOVER_RESULT(RoutesResult, vrf, routes, room, total, fib4_entries, fib6_entries, fib_memory_bytes)
 FLYOVER_RESULT(RouteExplainResult, address, vrf, found, route, verdict)
 FLYOVER_RESULT(EcmpMemberResult, gateway, port, weight, state, buckets, share_percent,
                wanted_percent)
-FLYOVER_RESULT(EcmpGroupResult, group, routes, buckets, worst_error_percent, changed_moved,
+FLYOVER_RESULT(EcmpGroupResult, group, routes, packets, buckets, worst_error_percent, changed_moved,
                changed_least, changed_of, members)
 FLYOVER_RESULT(EcmpResult, groups, total)
 FLYOVER_RESULT(LookupHopResult, gateway, port, mtu, state)
@@ -51,6 +51,9 @@ FLYOVER_RESULT(SyncResult, vrf, kernel_routes, fib4_entries, fib6_entries, route
                routes_waiting, routes_foreign, messages, malformed, queue_bytes, lag_seconds,
                losses, resyncs, resyncs_failed, resync_due, resync_seconds, resync_age_seconds,
                compared, leaks, differences, diff)
+FLYOVER_RESULT(VipResult, vip, services, state, since_seconds)
+FLYOVER_RESULT(VipsResult, announces, box_drained, vips)
+FLYOVER_RESULT(BoxResult, drained)
 FLYOVER_RESULT(VrfResult, name, network_namespace, ports, kernel_routes, fib4_entries, fib6_entries,
                leaks, lag_seconds)
 FLYOVER_RESULT(VrfsResult, vrfs)

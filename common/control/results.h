@@ -15,6 +15,7 @@
 //   show.vrfs                                                   VrfsResult
 //   show.neighbors                                              NeighborsResult
 //   show.services                                               ServicesResult
+//   show.vips                                                   VipsResult
 //   show.backends                                               BackendsResult
 //   show.connections  {limit}                                   ConnectionsResult
 //   show.config                                                 ConfigResult
@@ -25,6 +26,8 @@
 //   commit            {document, file, force, confirm_seconds}  ReloadResult
 //   confirm                                                     ConfirmResult
 //   rollback                                                    ConfirmResult
+//   box.drain, box.enable                                       BoxResult
+//   stop                                                        BoxResult
 //   backend.drain     {service, backend}                        BackendChangeResult
 //   backend.enable    {service, backend}                        BackendChangeResult
 //   backend.weight    {service, backend, weight}                BackendChangeResult
@@ -167,6 +170,7 @@ struct RouteResult {
   bool active = true;    // in the FIB (another route of the prefix has a lower metric otherwise)
   std::vector<NexthopResult> nexthops = {};
   std::string leak = {};  // the VRF that a leak is looked up in
+  uint64_t packets = 0;   // of all routes with the same next hops; 0 where it is not active
 };
 // How full the tables of a family are.
 struct RouteRoomResult {
@@ -232,7 +236,8 @@ struct EcmpMemberResult {
 };
 struct EcmpGroupResult {
   uint64_t group = 0;
-  uint64_t routes = 0;  // that use it
+  uint64_t routes = 0;   // that use it
+  uint64_t packets = 0;  // of all of them
   uint32_t buckets = 0;
   double worst_error_percent = 0;  // of a member's share, relative to what its weight asks for
   // What the last change of members or weights did, in buckets; of `changed_of`, 0: none yet.
@@ -279,6 +284,21 @@ struct NeighborResult {
   uint64_t packets = 0;  // sent to it, since there is a way through it
   uint64_t held_packets = 0;
   std::string vrf = {};  // of the port
+};
+// A VIP as routing daemons are to see it (`balancer.announce`).
+struct VipResult {
+  std::string vip;
+  std::vector<std::string> services;
+  std::string state;  // announced, waiting_up, waiting_down (still announced), withdrawn, drained
+  double since_seconds = 0;  // for so long
+};
+struct VipsResult {
+  bool announces = false;  // else the document has no balancer.announce, and there are no VIPs here
+  bool box_drained = false;
+  std::vector<VipResult> vips = {};
+};
+struct BoxResult {
+  bool drained = false;
 };
 struct VrfResult {
   std::string name;
@@ -488,6 +508,9 @@ struct BackendChangeResult {
   X(RouteExplainResult)            \
   X(SyncDifferenceResult)          \
   X(SyncResult)                    \
+  X(VipResult)                     \
+  X(VipsResult)                    \
+  X(BoxResult)                     \
   X(VrfResult)                     \
   X(VrfsResult)                    \
   X(NeighborResult)                \

@@ -198,6 +198,16 @@ Request DumpRoutes(uint8_t family) {
   return request;
 }
 
+Request DumpRoutesOf(uint8_t family, uint32_t table, uint8_t protocol) {
+  Request request = Dump(RTM_GETROUTE);
+  rtmsg header{};
+  header.rtm_family = family;
+  header.rtm_protocol = protocol;
+  request.PutFixed(header);
+  request.PutU32(RTA_TABLE, table);
+  return request;
+}
+
 Request AddAddress(const AddressSpec& spec) {
   Request request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
   PutAddressSpec(request, spec);

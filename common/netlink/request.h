@@ -86,6 +86,9 @@ Request DumpLinks();
 Request DumpAddresses(uint8_t family);
 Request DumpNeighbors(uint8_t family);
 Request DumpRoutes(uint8_t family);
+// Of one table and protocol only, where the socket is strict and the kernel knows how (4.20);
+// others send all. kNotFound: nobody has used the table.
+Request DumpRoutesOf(uint8_t family, uint32_t table, uint8_t protocol);
 
 Request AddAddress(const AddressSpec& spec);  // refused (EEXIST) when it is there
 Request RemoveAddress(const AddressSpec& spec);

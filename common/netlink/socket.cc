@@ -133,6 +133,7 @@ Result<Socket> Socket::Open(const Options& options) {
     Socket socket(raw);
     SetOption(raw, NETLINK_EXT_ACK, 1);
     SetOption(raw, NETLINK_CAP_ACK, 1);
+    if (options.strict) SetOption(raw, NETLINK_GET_STRICT_CHK, 1);
     if (options.receive_buffer_bytes != 0) {
       const int bytes = static_cast<int>(options.receive_buffer_bytes);
       // FORCE goes beyond net.core.rmem_max and needs CAP_NET_ADMIN.

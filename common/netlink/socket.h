@@ -51,6 +51,7 @@ class Socket {
     std::string network_namespace;
     std::vector<unsigned> groups;     // RTNLGRP_*
     size_t receive_buffer_bytes = 0;  // 0: the system's default
+    bool strict = false;              // dumps obey the filters of their request
   };
   static Result<Socket> Open(const Options& options);
   Socket(Socket&&) noexcept;

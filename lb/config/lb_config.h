@@ -130,8 +130,17 @@ struct ServiceConfig {
   uint16_t min_up = 1;           // so many healthy backends before a spare group is left out
   uint16_t panic_threshold = 0;  // percent; fewer up than this: health is not believed
   bool fail_open = false;        // the same when none is up
+  bool announce = true;          // its VIPs, where the balancer announces at all
   std::chrono::seconds slow_start{0};
   bool operator==(const ServiceConfig&) const = default;
+};
+
+// VIPs as routes of the kernel, for routing daemons (lb/control/vip_announcer.h).
+struct AnnounceConfig {
+  uint32_t table = 0;
+  std::chrono::milliseconds hold_up{5000};
+  std::chrono::milliseconds hold_down{3000};
+  bool operator==(const AnnounceConfig&) const = default;
 };
 
 struct ConnectionConfig {
@@ -151,6 +160,7 @@ struct LbConfig {
   std::string health_namespace;  // network namespace probes are sent from; empty: the daemon's own
   DocumentMark health_mark;      // of that namespace
   std::optional<HundredthsOfPercent> max_moved;  // budget of a reload; none: no limit
+  std::optional<AnnounceConfig> announce;        // none: VIPs are not announced
   std::vector<ServiceConfig> services;
   bool operator==(const LbConfig&) const = default;
 };

@@ -93,6 +93,17 @@ void WriteBackends(const std::vector<BackendConfig>& backends, YamlWriter& out) 
   out.End();
 }
 
+constexpr uint32_t kMainTable = 254;  // linux/rtnetlink.h
+
+void ReadAnnounce(const ConfigValue& section, AnnounceConfig& config) {
+  if (const ConfigValue* const table = section.Find("table")) {
+    config.table =
+        table->Is<uint64_t>() ? static_cast<uint32_t>(table->As<uint64_t>()) : kMainTable;
+  }
+  section.Get("hold_up", config.hold_up);
+  section.Get("hold_down", config.hold_down);
+}
+
 }  // namespace
 
 LbConfig ReadLb(const ConfigValue& document, const std::vector<PortConfig>& ports,
@@ -121,6 +132,9 @@ LbConfig ReadLb(const ConfigValue& document, const std::vector<PortConfig>& port
       if (connections->Find("change_window") != nullptr) {
         connections->Get("change_window", config.connections.change_window.emplace());
       }
+    }
+    if (const ConfigValue* const announce = balancer->Find("announce")) {
+      ReadAnnounce(*announce, config.announce.emplace());
     }
     if (const ConfigValue* const size = balancer->Find("table_size")) {
       config.table_size = context.default_table_size = ReadTableSize(*size);
@@ -170,6 +184,7 @@ void WriteServices(const LbConfig& config, YamlWriter& out) {
     WriteBackends(service.backends, out);
     out.Put("min_up", service.min_up);
     out.Put("panic_threshold", service.panic_threshold);
+    out.Flag("announce", service.announce);
     out.Put("all_down", service.fail_open ? "fail_open" : "drop");
     out.Put("slow_start", Milliseconds(service.slow_start));
     WriteServiceHealth(service.health, out);
@@ -193,6 +208,17 @@ void WriteBalancer(const LbConfig& config, YamlWriter& out) {
     out.Put("table_size", "auto");
   } else {
     out.Put("table_size", config.table_size);
+  }
+  if (config.announce) {
+    out.Begin("announce");
+    if (config.announce->table == kMainTable) {
+      out.Put("table", "main");
+    } else {
+      out.Put("table", config.announce->table);
+    }
+    out.Put("hold_up", Milliseconds(config.announce->hold_up));
+    out.Put("hold_down", Milliseconds(config.announce->hold_down));
+    out.End();
   }
   WriteSource(config.source, out);
   out.End();

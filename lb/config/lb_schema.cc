@@ -324,6 +324,11 @@ Schema ServiceSchema() {
        .fallback = "0",
        .help = "While fewer of the backends with a weight are up than this, health is not believed "
                "and all of them get new flows: the few that are left would break down too"},
+      {.name = "announce",
+       .schema = Boolean(),
+       .fallback = "true",
+       .help = "Whether this service's backends count for `balancer.announce`. A VIP without any "
+               "service that does is not announced"},
       {.name = "all_down",
        .schema = Enum({"drop", "fail_open"}),
        .fallback = "drop",
@@ -396,6 +401,26 @@ SchemaKey BalancerKey() {
            .help = "Slots of the Maglev tables of services that name none. auto: the smallest with "
                    "100 slots a backend, so that crossing from one to the next moves nearly all "
                    "new flows of the service"},
+          {.name = "announce",
+           .schema = MapOf({
+               {.name = "table",
+                .schema = OneOf({Enum({"main"}), Unsigned(1, 0xffff'ffff)}),
+                .presence = Presence::kRequired,
+                .help = "Kernel route table that the routes are put into, with protocol 198",
+                .example = "198"},
+               {.name = "hold_up",
+                .schema = Duration(0, 3'600'000, 1),
+                .fallback = "5s",
+                .help = "A VIP is announced when it has had backends for this time"},
+               {.name = "hold_down",
+                .schema = Duration(0, 3'600'000, 1),
+                .fallback = "3s",
+                .help = "A VIP is withdrawn when it has had none for this time"},
+           }),
+           .presence = Presence::kOptional,
+           .fallback_words = "VIPs are not announced",
+           .help = "VIPs as routes of the kernel while they have backends, for FRR or BIRD to "
+                   "redistribute. Flyover itself does not forward by them"},
           {.name = "source",
            .schema = SourceSchema("every ipip service with such backends names its own"),
            .help = "Source addresses of the outer header, for services that name none"},

@@ -147,6 +147,7 @@ class ServiceReader {
     entry_.Get("min_up", service_.min_up);
     entry_.Get("panic_threshold", service_.panic_threshold);
     entry_.Get("slow_start", service_.slow_start);
+    entry_.Get("announce", service_.announce);
     if (const ConfigValue* const all_down = entry_.Find("all_down")) {
       service_.fail_open = all_down->As<std::string>() == "fail_open";
     }

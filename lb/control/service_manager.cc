@@ -371,6 +371,12 @@ bool ServiceManager::IsDown(const Backend& backend) const {
   return health != health_.end() && health->second.state == HealthState::kDown;
 }
 
+bool ServiceManager::IsUp(const Backend& backend) const {
+  if (!backend.target) return true;
+  const auto health = health_.find(*backend.target);
+  return health != health_.end() && health->second.state == HealthState::kUp;
+}
+
 void ServiceManager::Weigh(Service& service) const {
   std::vector<WeighedBackend> weighed;
   for (Backend& backend : service.backends) {
@@ -540,6 +546,18 @@ std::vector<BackendInfo> ServiceManager::Backends() const {
     }
   }
   return infos;
+}
+
+std::map<IpAddress, bool> ServiceManager::VipHealth() const {
+  std::map<IpAddress, bool> health;
+  for (const Service& service : services_) {
+    if (!service.config.announce) continue;
+    const bool serves = std::ranges::any_of(service.backends, [&](const Backend& backend) {
+      return backend.effective_weight != 0 && (IsUp(backend) || service.config.fail_open);
+    });
+    for (const IpAddress& vip : service.config.vips) health[vip] |= serves;
+  }
+  return health;
 }
 
 std::vector<IpAddress> ServiceManager::Vips() const {

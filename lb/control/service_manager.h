@@ -131,6 +131,9 @@ class ServiceManager {
   // For `show` and metrics, in the document's order.
   std::vector<ServiceInfo> Services() const;
   std::vector<BackendInfo> Backends() const;
+  // VIPs of services that are announced, and whether one of these services has a backend for new
+  // flows that is known to be up, or needs none (fail_open).
+  std::map<IpAddress, bool> VipHealth() const;
   // Every VIP once, for ARP, ND and announcements.
   std::vector<IpAddress> Vips() const;
   // Names of a backend id, also of connection entries; nullopt when no service has it.
@@ -164,6 +167,8 @@ class ServiceManager {
   std::chrono::seconds ChangeWindow(Protocol protocol) const;
   BackendEntry EntryOf(const Service& service, const Backend& backend) const;
   bool IsDown(const Backend& backend) const;
+  // Not only not known to be down.
+  bool IsUp(const Backend& backend) const;
   void Weigh(Service& service) const;
   void StartRamp(const Service& service, Backend& backend) const;
   Result<Backend*> FindBackend(std::string_view service, std::string_view backend);

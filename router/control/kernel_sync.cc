@@ -29,6 +29,8 @@ std::vector<unsigned> Groups() {
           RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_NEXTHOP};
 }
 
+IpFamily FamilyOf(uint8_t family) { return family == AF_INET6 ? IpFamily::kIpv6 : IpFamily::kIpv4; }
+
 bool IsLoopback(const IpAddress& a) {
   static const IpAddress v6 = *IpAddress::Parse("::1");
   return a.is_v4() ? (a.v4().value >> 24) == 127 : a == v6;
@@ -40,6 +42,7 @@ class KernelSync::RibWriter : public RibSink {
  public:
   RibWriter(Rib& rib, VrfIndex vrf) : rib_(rib), routes_(rib.vrf(vrf)) {}
 
+  void Prefetch(const IpPrefix& prefix) const override { routes_.Prefetch(prefix); }
   Status UpsertRoute(const RibRoute& route) override {
     return Checked(routes_.UpsertRoute(route), route.prefix);
   }
@@ -128,24 +131,23 @@ Result<std::vector<RouteDifference>> KernelSync::Diff(Clock::time_point now) {
   std::vector<RouteDifference> differences;
   for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
     OnReadable(now);
-    RouteCollector collector;
+    RouteComparison comparison(rib_);
     RouteMirror mirror(
-        options_.tables, [this](int if_index) { return PortOf(if_index); }, collector);
+        options_.tables, [this](int if_index) { return PortOf(if_index); }, comparison);
+    mirror.BeginDump();
     bool complete = false;
     const Status status = DumpTable(
         netlink::DumpRoutes, netlink::kIpFamilies,
-        [&] {
-          collector = RouteCollector();
-          mirror.BeginDump();
-        },
+        [&](uint8_t family) { mirror.RestartDump(FamilyOf(family)); },
         [&](Bytes b) {
           if (auto m = netlink::ParseRoute(b)) mirror.ApplyDumped(*std::move(m));
         },
         complete);
     if (!status.ok()) return status;
-    mirror.FinishDump(complete);
     OnReadable(now);  // what changed during the dump
-    differences = DiffRoutes(collector, rib_);
+    comparison.Begin();
+    mirror.FinishDump(complete);
+    differences = comparison.Finish();
     if (differences.empty()) break;
   }
   return differences;
@@ -362,18 +364,21 @@ void KernelSync::HandleRoute(const netlink::RouteMessage& m) {
 }
 
 Status KernelSync::DumpTable(netlink::Request (*request)(uint8_t),
-                             std::span<const uint8_t> families, const std::function<void()>& begin,
+                             std::span<const uint8_t> families,
+                             const std::function<void(uint8_t)>& again,
                              const std::function<void(Bytes)>& each, bool& complete) {
-  complete = false;
-  for (int attempt = 0; attempt < kDumpAttempts && !complete; ++attempt) {
-    begin();
-    complete = true;
-    for (const uint8_t family : families) {
-      const Result<netlink::DumpOutcome> outcome = requests_.Dump(request(family), each);
-      if (!outcome.ok()) return outcome.status();
-      // A dump with gaps still tells what is there, not what is gone.
-      if (*outcome == netlink::DumpOutcome::kInterrupted) complete = false;
+  complete = true;
+  for (const uint8_t family : families) {
+    auto outcome = requests_.Dump(request(family), each);
+    for (int attempt = 1; attempt < kDumpAttempts; ++attempt) {
+      if (!outcome.ok() || *outcome != netlink::DumpOutcome::kInterrupted) break;
+      Log(LogArea::kNetlink, LogLevel::kDebug, "a table changed while it was read; again");
+      again(family);
+      outcome = requests_.Dump(request(family), each);
     }
+    if (!outcome.ok()) return outcome.status();
+    // A dump with gaps still tells what is there, not what is gone.
+    if (*outcome == netlink::DumpOutcome::kInterrupted) complete = false;
   }
   if (!complete) RequestDump("the tables changed during the dump");
   return Status::Ok();
@@ -408,8 +413,9 @@ Status KernelSync::DumpTables(Clock::time_point now) {
   bool complete = false;
   // Links first: their dump waits for the kernel's RTNL lock, and so for what a change of a link
   // that was just announced does to the routes.
-  Status status = DumpTable([](uint8_t) { return netlink::DumpLinks(); }, kAnyFamily,
-                            [this] { ++link_generation_; },
+  ++link_generation_;
+  const auto nothing = [](uint8_t) {};
+  Status status = DumpTable([](uint8_t) { return netlink::DumpLinks(); }, kAnyFamily, nothing,
                             [this](Bytes b) {
                               if (const auto m = netlink::ParseLink(b)) HandleLink(*m);
                             },
@@ -418,7 +424,7 @@ Status KernelSync::DumpTables(Clock::time_point now) {
   if (complete) SweepLinks();
 
   status = DumpTable(
-      netlink::DumpAddresses, netlink::kIpFamilies, [] {},
+      netlink::DumpAddresses, netlink::kIpFamilies, nothing,
       [this](Bytes b) {
         if (const auto m = netlink::ParseAddress(b)) HandleAddress(*m);
       },
@@ -430,8 +436,9 @@ Status KernelSync::DumpTables(Clock::time_point now) {
   }
   addresses_dirty_ = true;
 
+  neighbors_.BeginDump();
   status = DumpTable(
-      netlink::DumpNeighbors, netlink::kIpFamilies, [this] { neighbors_.BeginDump(); },
+      netlink::DumpNeighbors, netlink::kIpFamilies, nothing,
       [&](Bytes b) {
         const auto m = netlink::ParseNeighbor(b);
         if (m && PortOfTap(m->if_index) != kNoPort) {
@@ -442,8 +449,10 @@ Status KernelSync::DumpTables(Clock::time_point now) {
   if (!status.ok()) return status;
   neighbors_.FinishDump(complete);
 
+  routes_.BeginDump();
   status = DumpTable(
-      netlink::DumpRoutes, netlink::kIpFamilies, [this] { routes_.BeginDump(); },
+      netlink::DumpRoutes, netlink::kIpFamilies,
+      [this](uint8_t family) { routes_.RestartDump(FamilyOf(family)); },
       [this](Bytes b) {
         if (auto m = netlink::ParseRoute(b)) routes_.ApplyDumped(*std::move(m));
       },

@@ -170,9 +170,10 @@ class KernelSync {
   // Everything the kernel has, compared with what is known.
   Status DumpAll(Clock::time_point now);
   Status DumpTables(Clock::time_point now);
-  // One table; again from `begin` when it changed meanwhile. `complete`: it has no gaps.
+  // One table; a family that changed meanwhile once more, after `again`. `complete`: it has no
+  // gaps.
   Status DumpTable(netlink::Request (*request)(uint8_t family), std::span<const uint8_t> families,
-                   const std::function<void()>& begin,
+                   const std::function<void(uint8_t family)>& again,
                    const std::function<void(netlink::Bytes)>& each, bool& complete);
   void SweepLinks();
   // Tells the callbacks what has changed.

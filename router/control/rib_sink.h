@@ -14,6 +14,8 @@ namespace flyover::router {
 class RibSink {
  public:
   virtual ~RibSink() = default;
+  // A change of the prefix follows soon.
+  virtual void Prefetch(const IpPrefix&) const {}
   // An error means that nothing has changed.
   virtual Status UpsertRoute(const RibRoute& route) = 0;
   virtual Status RemoveRoute(const IpPrefix& prefix, uint32_t metric) = 0;

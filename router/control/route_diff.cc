@@ -1,78 +1,54 @@
 #include "router/control/route_diff.h"
 
 #include <algorithm>
-#include <map>
-#include <tuple>
 
-#include "router/rib/rib.h"
+#include "router/rib/vrf_rib.h"
 
 namespace flyover::router {
 namespace {
 
-RibRoute RouteOf(const RouteView& view) {
+RibRoute RouteOf(const IpPrefix& prefix, uint32_t metric, const VrfRib::HeldRoute& held) {
   RibRoute route;
-  route.prefix = view.prefix;
-  route.metric = view.metric;
-  route.protocol = view.protocol;
-  route.action = view.action;
-  route.mtu = view.mtu;
-  for (const NexthopView& nexthop : view.nexthops) {
-    route.nexthops.push_back({nexthop.gateway, nexthop.port, nexthop.weight});
-  }
+  route.prefix = prefix;
+  route.metric = metric;
+  route.protocol = held.protocol;
+  route.action = held.path->action;
+  route.nexthops = held.path->nexthops;
+  route.mtu = held.path->mtu;
   return route;
-}
-
-bool HasNexthops(NexthopAction action) {
-  return action == NexthopAction::kForward || action == NexthopAction::kGlean;
-}
-
-// Next hops are a set: their order says nothing.
-std::vector<RibNexthop> Sorted(std::vector<RibNexthop> nexthops) {
-  std::sort(nexthops.begin(), nexthops.end(), [](const RibNexthop& a, const RibNexthop& b) {
-    return std::tuple(a.gateway, a.port.value(), a.weight) <
-           std::tuple(b.gateway, b.port.value(), b.weight);
-  });
-  return nexthops;
-}
-
-bool Same(const RibRoute& a, const RibRoute& b) {
-  if (a.action != b.action || a.protocol != b.protocol) return false;
-  if (!HasNexthops(a.action)) return true;
-  return a.mtu == b.mtu && Sorted(a.nexthops) == Sorted(b.nexthops);
 }
 
 }  // namespace
 
-Status RouteCollector::UpsertRoute(const RibRoute& route) {
-  routes_.insert_or_assign(Key(route.prefix, route.metric), route);
+void RouteComparison::Begin() { seen_.assign(rib_.route_slots(), false); }
+
+void RouteComparison::Prefetch(const IpPrefix& prefix) const { rib_.Prefetch(prefix); }
+
+Status RouteComparison::UpsertRoute(const RibRoute& route) {
+  const auto held = rib_.FindRoute(route.prefix, route.metric);
+  if (!held) {
+    differences_.push_back({.kernel = route, .held = std::nullopt});
+    return Status::Ok();
+  }
+  seen_[held->index] = true;
+  // A path's next hops are in an order of their own: theirs in the route says nothing.
+  if (held->protocol != route.protocol || !(*held->path == PathSpec::Of(route))) {
+    differences_.push_back({.kernel = route, .held = RouteOf(route.prefix, route.metric, *held)});
+  }
   return Status::Ok();
 }
 
-Status RouteCollector::RemoveRoute(const IpPrefix& prefix, uint32_t metric) {
-  routes_.erase(Key(prefix, metric));
-  return Status::Ok();
-}
-
-std::vector<RouteDifference> DiffRoutes(RouteCollector& kernel, const VrfRib& rib) {
-  std::map<RouteCollector::Key, RouteDifference> differences;
-  RouteCollector::Routes& routes = kernel.routes();
-  rib.ForEachRoute([&](const RouteView& view) {
-    const auto found = routes.find(RouteCollector::Key(view.prefix, view.metric));
-    if (found == routes.end()) {
-      differences[{view.prefix, view.metric}].held = RouteOf(view);
-      return;
-    }
-    RibRoute held = RouteOf(view);
-    if (!Same(found->second, held)) {
-      differences[found->first] = {std::move(found->second), std::move(held)};
-    }
-    routes.erase(found);
+std::vector<RouteDifference> RouteComparison::Finish() {
+  rib_.ForEachHeld([&](const IpPrefix& prefix, uint32_t metric, const VrfRib::HeldRoute& held) {
+    if (seen_[held.index]) return;
+    differences_.push_back({.kernel = std::nullopt, .held = RouteOf(prefix, metric, held)});
   });
-  for (auto& [key, route] : routes) differences[key].kernel = std::move(route);
-  std::vector<RouteDifference> list;
-  list.reserve(differences.size());
-  for (auto& [key, difference] : differences) list.push_back(std::move(difference));
-  return list;
+  const auto key = [](const RouteDifference& d) {
+    const RibRoute& either = d.kernel ? *d.kernel : *d.held;
+    return std::pair(either.prefix, either.metric);
+  };
+  std::ranges::sort(differences_, {}, key);
+  return std::move(differences_);
 }
 
 }  // namespace flyover::router

@@ -3,10 +3,7 @@
 // Pure: values in, values out.
 #pragma once
 
-#include <functional>
 #include <optional>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "router/control/rib_sink.h"
@@ -15,36 +12,35 @@ namespace flyover::router {
 
 class VrfRib;
 
-// Takes the place of the RIB behind a mirror: keeps what the RIB would be told.
-class RouteCollector : public RibSink {
- public:
-  using Key = std::pair<IpPrefix, uint32_t>;  // prefix, metric
-
-  Status UpsertRoute(const RibRoute& route) override;
-  Status RemoveRoute(const IpPrefix& prefix, uint32_t metric) override;
-  void SetNeighbor(PortIndex, const IpAddress&, const MacAddress&) override {}
-  void SetNeighborFailed(PortIndex, const IpAddress&) override {}
-  void RemoveNeighbor(PortIndex, const IpAddress&) override {}
-
-  struct KeyHash {
-    size_t operator()(const Key& key) const noexcept {
-      return std::hash<IpPrefix>()(key.first) * 31 + key.second;
-    }
-  };
-  using Routes = std::unordered_map<Key, RibRoute, KeyHash>;
-  Routes& routes() { return routes_; }
-
- private:
-  Routes routes_;
-};
-
 struct RouteDifference {
   std::optional<RibRoute> kernel;  // none: Flyover has a route that the kernel has not
   std::optional<RibRoute> held;    // none: Flyover lacks it
 };
 
-// By prefix and metric; routes that are the same on both sides are left out. A full table has a
-// million of those, so they are taken out of `kernel` instead of being copied.
-std::vector<RouteDifference> DiffRoutes(RouteCollector& kernel, const VrfRib& rib);
+// Takes the place of the RIB behind a mirror, and compares what the RIB would be told with what it
+// has. Nothing of what is the same on both sides is kept: a full table has a million of those.
+// REQUIRES: each route is told once, and `rib` does not change between Begin and Finish.
+class RouteComparison : public RibSink {
+ public:
+  explicit RouteComparison(const VrfRib& rib) : rib_(rib) {}
+
+  // Before the first route.
+  void Begin();
+
+  void Prefetch(const IpPrefix& prefix) const override;
+  Status UpsertRoute(const RibRoute& route) override;
+  Status RemoveRoute(const IpPrefix&, uint32_t) override { return Status::Ok(); }
+  void SetNeighbor(PortIndex, const IpAddress&, const MacAddress&) override {}
+  void SetNeighborFailed(PortIndex, const IpAddress&) override {}
+  void RemoveNeighbor(PortIndex, const IpAddress&) override {}
+
+  // By prefix and metric. Once, after the last route.
+  std::vector<RouteDifference> Finish();
+
+ private:
+  const VrfRib& rib_;
+  std::vector<bool> seen_;  // by HeldRoute::index
+  std::vector<RouteDifference> differences_;
+};
 
 }  // namespace flyover::router

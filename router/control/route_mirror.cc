@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/net/flow_hash.h"
+#include "router/control/protocol_numbers.h"
 
 namespace flyover::router {
 namespace {
@@ -66,6 +67,7 @@ unsigned RouteMirror::Rank(uint32_t table) const {
 
 bool RouteMirror::Wanted(const RouteMessage& m) {
   if ((m.flags & RTM_F_CLONED) != 0 || OutsideTheFib(m)) return false;
+  if (m.protocol == kVipProtocol) return false;  // for routing daemons: VipRoutes
   if (Rank(m.table) == tables_.size()) {
     ++counters_.other_table;
     return false;
@@ -178,34 +180,38 @@ void RouteMirror::Apply(const RouteMessage& m) {
   NoteBroadcast(m, broadcasts_);
   const Key key{m.destination, m.metric};
   if (m.removed) {
-    const auto found = slots_.find(key);
-    if (found == slots_.end()) return;
-    Remove(key, found->second, EntryOf(m));
-    Publish(key, found->second);
-    if (found->second.entries.empty() && found->second.published == 0) slots_.erase(found);
+    Slot* const slot = slots_.Find(key);
+    if (slot == nullptr) return;
+    Remove(key, *slot, EntryOf(m));
+    Publish(key, *slot);
+    if (slot->entries.empty() && slot->published == 0) slots_.Erase(key);
     return;
   }
   Slot& slot = slots_[key];
-  slot.generation = generation_;
+  slot.generation = Generation(key);
   Add(key, slot, EntryOf(m), m.replace, m.append);
   Publish(key, slot);
 }
 
 void RouteMirror::BeginDump() {
-  ++generation_;
+  for (uint32_t& generation : generation_) ++generation;
   dumped_broadcasts_.clear();
   nexthop_ids_.clear();
+}
+
+void RouteMirror::RestartDump(IpFamily family) {
+  ++generation_[family == IpFamily::kIpv4 ? 0 : 1];
+  if (family == IpFamily::kIpv4) dumped_broadcasts_.clear();
 }
 
 void RouteMirror::ApplyDumped(RouteMessage m) {
   if (!Wanted(m)) return;
   NoteBroadcast(m, dumped_broadcasts_);
-  // A first dump may be a million routes: every growth touches all those that are there.
-  if (slots_.size() >= slots_.bucket_count()) slots_.rehash(slots_.bucket_count() * 8);
-  Slot& slot = slots_[Key{m.destination, m.metric}];
-  if (slot.generation != generation_) {
+  const Key key{m.destination, m.metric};
+  Slot& slot = slots_[key];
+  if (slot.generation != Generation(key)) {
     slot.entries.clear();
-    slot.generation = generation_;
+    slot.generation = Generation(key);
   }
   Entry entry = EntryOf(std::move(m));
   if (entry.nexthop_id != 0) nexthop_ids_.insert(entry.nexthop_id);
@@ -218,12 +224,24 @@ void RouteMirror::FinishDump(bool complete) {
   } else {
     broadcasts_.merge(dumped_broadcasts_);
   }
-  for (auto it = slots_.begin(); it != slots_.end();) {
-    Slot& slot = it->second;
-    if (complete && slot.generation != generation_) slot.entries.clear();
-    Publish(it->first, slot);
-    it = slot.entries.empty() && slot.published == 0 ? slots_.erase(it) : std::next(it);
-  }
+  std::vector<Key> gone;
+  const auto publish = [&](const Key& key, Slot& slot) {
+    if (complete && slot.generation != Generation(key)) slot.entries.clear();
+    Publish(key, slot);
+    if (slot.entries.empty() && slot.published == 0) gone.push_back(key);
+  };
+  // A million routes lie all over the memory: waiting for one after the other took half of the
+  // time.
+  const auto approach = [&](const Key& key, const Slot& slot, unsigned ahead) {
+    if (ahead > slots_.kAhead) {
+      __builtin_prefetch(slot.entries.data());
+      sink_.Prefetch(key.prefix);
+    } else if (!slot.entries.empty()) {
+      __builtin_prefetch(slot.entries[0].nexthops.data());
+    }
+  };
+  slots_.ForEach(publish, approach);
+  for (const Key& key : gone) slots_.Erase(key);
 }
 
 std::optional<RibRoute> RouteMirror::RouteOf(const Key& key, const Entry& entry) const {
@@ -326,9 +344,9 @@ size_t RouteMirror::RetryRefused() {
       if (next == refused.end()) next = refused.begin();
       if (next == refused.end()) break;
       last = *next;
-      const auto slot = slots_.find(last);
-      const bool done = slot == slots_.end() || Publish(last, slot->second);
-      if (slot == slots_.end()) refused.erase(last);
+      Slot* const slot = slots_.Find(last);
+      const bool done = slot == nullptr || Publish(last, *slot);
+      if (slot == nullptr) refused.erase(last);
       failures = done ? 0 : failures + 1;
       in += done ? 1 : 0;
     }
@@ -341,9 +359,9 @@ std::vector<RibRoute> RouteMirror::RefusedRoutes(size_t limit) const {
   for (const std::set<Key>& refused : refused_) {
     for (const Key& key : refused) {
       if (routes.size() == limit) return routes;
-      const auto slot = slots_.find(key);
-      if (slot == slots_.end()) continue;
-      if (auto route = Choose(key, slot->second)) routes.push_back(*std::move(route));
+      const Slot* const slot = slots_.Find(key);
+      if (slot == nullptr) continue;
+      if (auto route = Choose(key, *slot)) routes.push_back(*std::move(route));
     }
   }
   return routes;

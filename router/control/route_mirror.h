@@ -22,12 +22,12 @@
 #include <functional>
 #include <optional>
 #include <set>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "common/netlink/message.h"
 #include "router/control/rib_sink.h"
+#include "router/fib/flat_map.h"
 
 namespace flyover::router {
 
@@ -52,6 +52,8 @@ class RouteMirror {
   // A dump: Begin, every route of both families, Finish. What the dump did not mention goes, unless
   // the dump may have gaps. A dump that failed is simply begun again.
   void BeginDump();
+  // The family's routes come once more, from the first on: they had changed meanwhile.
+  void RestartDump(IpFamily family);
   void ApplyDumped(netlink::RouteMessage message);
   void FinishDump(bool complete);
 
@@ -75,7 +77,7 @@ class RouteMirror {
  private:
   struct Key {
     IpPrefix prefix;
-    uint32_t metric;
+    uint32_t metric = 0;
     auto operator<=>(const Key&) const = default;
   };
   struct KeyHash {
@@ -111,6 +113,9 @@ class RouteMirror {
   // False: the RIB has no room for it.
   bool Publish(const Key& key, Slot& slot);
 
+  uint32_t Generation(const Key& key) const {
+    return generation_[key.prefix.family() == IpFamily::kIpv4 ? 0 : 1];
+  }
   std::set<Key>& Refused(IpFamily family) { return refused_[family == IpFamily::kIpv4 ? 0 : 1]; }
   const std::set<Key>& Refused(IpFamily family) const {
     return refused_[family == IpFamily::kIpv4 ? 0 : 1];
@@ -119,14 +124,14 @@ class RouteMirror {
   std::vector<uint32_t> tables_;
   std::function<PortIndex(int)> port_of_;
   RibSink& sink_;
-  std::unordered_map<Key, Slot, KeyHash> slots_;
+  FlatMap<Key, Slot, KeyHash> slots_;
   std::array<std::set<Key>, 2> refused_;  // by family
   std::array<Key, 2> retried_{};          // the last one that was tried again
   Broadcasts broadcasts_;
   Broadcasts dumped_broadcasts_;
   std::set<uint32_t>
       nexthop_ids_;  // may name ones that are no longer used: a dump too many at worst
-  uint32_t generation_ = 0;
+  std::array<uint32_t, 2> generation_{};  // by family
   RouteMirrorCounters counters_;
 };
 

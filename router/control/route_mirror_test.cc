@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+#include "router/control/protocol_numbers.h"
+
 namespace flyover::router {
 namespace {
 
@@ -252,6 +254,33 @@ TEST_F(RouteMirrorTest, DumpAddsChangesAndRemovesOnlyWhatDiffers) {
   EXPECT_EQ(rib.At("10.2.0.0/16 0"), kVia + " 1/10.0.0.9/1");
   EXPECT_EQ(rib.At("10.3.0.0/16 0"), "none");
   EXPECT_EQ(mirror.size(), 3u);
+}
+
+// Routes that announce VIPs are for routing daemons: forwarding by them would be a blackhole.
+TEST_F(RouteMirrorTest, RoutesOfVipsAreNotTaken) {
+  for (const char* const prefix : {"192.0.2.1/32", "2001:db8:100::1/128"}) {
+    mirror.Apply(Message(prefix, {}).Type(RTN_BLACKHOLE).Protocol(kVipProtocol));
+  }
+  EXPECT_EQ(mirror.size(), 0u);
+  EXPECT_EQ(rib.writes, 0);
+}
+
+// A family that changed while it was read is read once more; the other one is not.
+TEST_F(RouteMirrorTest, ADumpBegunAgainForOneFamily) {
+  mirror.Apply(Message("10.1.0.0/16", {Via("10.0.0.2", kLan)}));
+  mirror.Apply(Message("2001:db8:1::/48", {Via("fe80::2", kLan)}));
+  mirror.Apply(Message("2001:db8:2::/48", {Via("fe80::2", kLan)}));
+  mirror.BeginDump();
+  mirror.ApplyDumped(Message("10.1.0.0/16", {Via("10.0.0.2", kLan)}));
+  mirror.ApplyDumped(Message("2001:db8:1::/48", {Via("fe80::2", kLan)}));
+  mirror.ApplyDumped(Message("2001:db8:2::/48", {Via("fe80::2", kLan)}));
+  mirror.RestartDump(IpFamily::kIpv6);
+  mirror.ApplyDumped(Message("2001:db8:1::/48", {Via("fe80::3", kLan)}));
+  mirror.FinishDump(true);
+  EXPECT_EQ(rib.At("10.1.0.0/16 0"), kVia + " 1/10.0.0.2/1");
+  EXPECT_EQ(rib.At("2001:db8:1::/48 1024"), kVia + " 1/fe80::3/1");
+  EXPECT_EQ(rib.At("2001:db8:2::/48 1024"), "none");
+  EXPECT_EQ(mirror.size(), 2u);
 }
 
 TEST_F(RouteMirrorTest, DumpWithGapsRemovesNothing) {

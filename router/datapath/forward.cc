@@ -193,6 +193,7 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
     rte_mbuf* const m = burst.pkt[i];
     PacketMeta& meta = burst.meta[i];
     const GroupWord group = tables.groups.Load(GroupId(meta.group));
+    router.group_use.Count(meta.group);
     const NexthopAction action = group.action();
     const auto refuse = [&](DropReason reason, IcmpErrorKind error) {
       SendIcmpError(ctx, router, burst, i, error, 0, answers);

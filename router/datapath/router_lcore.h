@@ -49,7 +49,8 @@ struct RouterLcore {
 
   // This lcore's own.
   HoldTable hold;
-  UseCounters use;  // packets by neighbour
+  UseCounters use;        // packets by neighbour
+  UseCounters group_use;  // ... by next-hop group
   IcmpLimiter icmp_errors;
   uint16_t icmp_id = 0;       // IPv4 identification of our errors
   uint16_t tunnel_ip_id = 0;  // and of outer headers that may be cut

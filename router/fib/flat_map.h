@@ -71,11 +71,30 @@ class FlatMap {
     return true;
   }
 
-  // In no particular order. `visit` must not change the map.
+  // In no particular order. `visit` must not change the map, but may change the values of the
+  // second.
   template <typename Visit>
   void ForEach(Visit visit) const {
     for (const Slot& slot : slots_) {
       if (slot.used) visit(slot.key, slot.value);
+    }
+  }
+  template <typename Visit>
+  void ForEach(Visit visit) {
+    ForEach(visit, [](const Key&, const Value&, unsigned) {});
+  }
+  // The same, with `approach(key, value, slots)` for each entry when it is 2 * kAhead and kAhead
+  // slots away: to prefetch what the entry points to, and what that points to.
+  static constexpr unsigned kAhead = 8;
+  template <typename Visit, typename Approach>
+  void ForEach(Visit visit, Approach approach) {
+    for (size_t i = 0; i < slots_.size(); ++i) {
+      for (const unsigned ahead : {2 * kAhead, kAhead}) {
+        if (i + ahead >= slots_.size() || !slots_[i + ahead].used) continue;
+        approach(std::as_const(slots_[i + ahead].key), std::as_const(slots_[i + ahead].value),
+                 ahead);
+      }
+      if (slots_[i].used) visit(std::as_const(slots_[i].key), slots_[i].value);
     }
   }
 

@@ -78,7 +78,8 @@ struct ForwardingTables {
   GroupTable groups;
   AdjacencyTable adjacencies;
   // Of every lcore; set before lcores run, read by the control thread.
-  std::vector<const UseCounters*> use;
+  std::vector<const UseCounters*> use;        // of neighbours
+  std::vector<const UseCounters*> group_use;  // of next-hop groups
   // Moves, with release order, after every change of a neighbour or a port: lcores then look again
   // at what they hold.
   std::atomic<uint32_t> neighbor_generation{0};

@@ -1,7 +1,9 @@
-// Packets by neighbour, counted by one lcore: the place is Adjacency::counter.
+// Packets by neighbour or by next-hop group, counted by one lcore: the place is Adjacency::counter
+// or the GroupId.
 //
-// A neighbour keeps its place while its adjacencies come and go; a place that is given to another
-// one keeps its count, and who reads takes the difference.
+// A neighbour keeps its place while its adjacencies come and go, all routes with the same next hops
+// share a group. A place that is given to another one keeps its count, and who reads takes the
+// difference.
 //
 // Threads: one lcore counts, the control thread reads at any time.
 #pragma once
@@ -15,8 +17,8 @@ namespace flyover::router {
 
 class UseCounters {
  public:
-  // As many places as a ForwardingTables may have adjacencies by default. Memory only where it
-  // counts.
+  // As many places as a ForwardingTables may have adjacencies, or groups, by default. Memory only
+  // where it counts.
   static constexpr uint32_t kPlaces = 1u << 20;
 
   void Count(uint32_t place) {

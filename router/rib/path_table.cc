@@ -56,6 +56,16 @@ uint64_t PathTable::Counted(uint32_t counter) const {
   return packets;
 }
 
+uint64_t PathTable::Counted(GroupId group) const {
+  uint64_t packets = 0;
+  for (const UseCounters* const lcore : tables_.group_use) packets += lcore->Packets(group.value());
+  return packets;
+}
+
+uint64_t PathTable::Packets(PathId id) const {
+  return Counted(paths_[id].group) - paths_[id].counted;
+}
+
 uint64_t PathTable::Packets(const NeighborKey& key) const {
   uint64_t packets = 0;
   for (auto it = adjacencies_.lower_bound({key, 0}); it != adjacencies_.end(); ++it) {
@@ -171,6 +181,7 @@ Result<PathId> PathTable::Acquire(const PathSpec& spec, PathId like) {
                         : tables_.groups.Create(GroupSpecOf(path), paths_[like].group);
     if (group.ok()) {
       path.group = *group;
+      path.counted = Counted(*group);
       path.references = 1;
       free_.pop_back();
       return id;

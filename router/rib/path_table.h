@@ -58,12 +58,14 @@ class PathTable {
       if (path.adjacencies.size() < 2) continue;
       std::vector<uint32_t> keys;
       for (const auto& adjacency : path.adjacencies) keys.push_back(adjacency->second.key);
-      visit(*path.spec, path.group, path.references, keys);
+      visit(*path.spec, path.group, path.references, Counted(path.group) - path.counted, keys);
     }
   }
 
   // Sent to the neighbour by all lcores since something routes through it.
   uint64_t Packets(const NeighborKey& key) const;
+  // Looked up by all lcores that found this path, whatever the route, since there is one.
+  uint64_t Packets(PathId id) const;
 
   // The neighbour's state has changed in LinkState.
   void NeighborChanged(const NeighborKey& key);
@@ -91,6 +93,7 @@ class PathTable {
     std::vector<AdjacencyMap::iterator> adjacencies;  // as spec->nexthops
     uint32_t references = 0;
     GroupId group;
+    uint64_t counted = 0;  // of its group, by others, before it was this path's
     bool usable = false;
   };
   struct SpecHash {
@@ -106,6 +109,7 @@ class PathTable {
   Adjacency Describe(const AdjacencyKey& key, uint32_t counter) const;
   // What all lcores have counted at a place.
   uint64_t Counted(uint32_t counter) const;
+  uint64_t Counted(GroupId group) const;
   Result<AdjacencyMap::iterator> AcquireAdjacency(const AdjacencyKey& key, PathId user);
   void ReleaseAdjacency(AdjacencyMap::iterator adjacency, PathId user);
   // Gives the adjacency a new slot and returns the old one, which goes when all groups have moved.

@@ -58,8 +58,10 @@ struct RouteView {
   NexthopAction action = NexthopAction::kNoRoute;
   std::vector<NexthopView> nexthops = {};
   uint16_t mtu = 0;
-  bool usable = false;      // has a next hop whose port is up, or needs none
-  bool best = false;        // the usable one with the lowest metric
+  bool usable = false;  // has a next hop whose port is up, or needs none
+  bool best = false;    // the usable one with the lowest metric
+  // Of the best one: packets of all routes with the same next hops, in whatever VRF.
+  uint64_t packets = 0;
   VrfIndex vrf = kMainVrf;  // of kLeak: where it is looked up again
 };
 
@@ -79,7 +81,8 @@ struct EcmpMemberView {
 };
 struct EcmpView {
   GroupId group;
-  uint32_t routes = 0;  // that use it
+  uint32_t routes = 0;   // that use it
+  uint64_t packets = 0;  // of all of them
   std::vector<EcmpMemberView> members;
   BucketChange last_change;  // of members or weights
 };

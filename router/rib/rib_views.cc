@@ -11,9 +11,9 @@ void Rib::ForEachNeighbor(const std::function<void(const NeighborView&)>& visit)
 
 void Rib::ForEachEcmp(const std::function<void(const EcmpView&)>& visit) const {
   paths_.ForEachShared([&](const PathSpec& spec, GroupId group, uint32_t references,
-                           const std::vector<uint32_t>& keys) {
+                           uint64_t packets, const std::vector<uint32_t>& keys) {
     const GroupTable::View buckets = tables_.groups.ViewOf(group);
-    EcmpView view{group, references, {}, buckets.last_change};
+    EcmpView view{group, references, packets, {}, buckets.last_change};
     for (size_t i = 0; i < keys.size(); ++i) {
       const auto own = buckets.buckets.find(keys[i]);
       view.members.push_back(

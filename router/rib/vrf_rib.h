@@ -47,6 +47,9 @@ class VrfRib {
   VrfRib(const VrfRib&) = delete;
   VrfRib& operator=(const VrfRib&) = delete;
 
+  // Of what a change or search of the prefix will read first.
+  void Prefetch(const IpPrefix& prefix) const { nodes_.Prefetch(prefix); }
+
   // Adds the route or replaces the one with the same prefix and metric.
   // Errors: kInvalidArgument    next hops do not fit the action, an unknown port number, an IPv4
   // gateway for IPv6
@@ -65,6 +68,23 @@ class VrfRib {
   void ReconcileHost(const IpAddress& address);
   void ReconcileAll();
 
+  // One route as the kernel has it; valid until the next change. `index` is below route_slots().
+  struct HeldRoute {
+    uint32_t index = 0;
+    uint8_t protocol = 0;
+    const PathSpec* path = nullptr;
+  };
+  std::optional<HeldRoute> FindRoute(const IpPrefix& prefix, uint32_t metric) const;
+  size_t route_slots() const { return candidates_.size(); }
+  // In no particular order.
+  template <typename Visit>
+  void ForEachHeld(Visit visit) const {
+    nodes_.ForEach([&](const IpPrefix& prefix, const Node& node) {
+      for (uint32_t i = node.first; i != kNone; i = candidates_[i].next) {
+        visit(prefix, candidates_[i].metric, Held(i));
+      }
+    });
+  }
   // In no particular order; every candidate, also those that are not in the FIB. No leaks.
   void ForEachRoute(const std::function<void(const RouteView&)>& visit) const;
   // Of the longest usable route that covers the address.
@@ -123,6 +143,9 @@ class VrfRib {
   void ReconcileNeighbors(const IpPrefix& prefix);
   // The longest prefix with a usable route. Nullptr: none.
   const Node* Covering(const IpAddress& address, IpPrefix& prefix) const;
+  HeldRoute Held(uint32_t index) const {
+    return {index, candidates_[index].protocol, &paths_.spec(candidates_[index].path)};
+  }
   uint32_t& PrefixCount(const IpPrefix& prefix);
   RouteView ViewOf(const IpPrefix& prefix, const Candidate& candidate, bool best) const;
 

@@ -13,6 +13,7 @@ RouteView VrfRib::ViewOf(const IpPrefix& prefix, const Candidate& candidate, boo
   view.mtu = spec.mtu;
   view.usable = paths_.usable(candidate.path);
   view.best = best;
+  if (best) view.packets = paths_.Packets(candidate.path);
   for (const RibNexthop& hop : spec.nexthops) view.nexthops.push_back(links_.ViewOf(hop));
   return view;
 }
@@ -26,6 +27,15 @@ void VrfRib::ForEachRoute(const std::function<void(const RouteView&)>& visit) co
       better_seen |= usable;
     }
   });
+}
+
+std::optional<VrfRib::HeldRoute> VrfRib::FindRoute(const IpPrefix& prefix, uint32_t metric) const {
+  const Node* const node = nodes_.Find(prefix);
+  if (node == nullptr) return std::nullopt;
+  for (uint32_t i = node->first; i != kNone; i = candidates_[i].next) {
+    if (candidates_[i].metric == metric) return Held(i);
+  }
+  return std::nullopt;
 }
 
 std::optional<IpPrefix> VrfRib::CoveringPrefix(const IpAddress& address) const {

@@ -229,6 +229,48 @@ TEST(Ecmp, SymmetricIpv6BothDirectionsTakeTheSamePath) {
   EXPECT_EQ(Shares(a).size(), 3u);
 }
 
+uint64_t PacketsOf(PathLab& lab, const char* prefix) {
+  uint64_t packets = 0;
+  lab.rib().main().ForEachRoute([&](const router::RouteView& view) {
+    if (view.prefix == *IpPrefix::Parse(prefix)) packets += view.packets;
+  });
+  return packets;
+}
+
+// A group's packets are those of all its routes; a route that gets another group starts anew, and
+// one that gets a group which others have used before it does not inherit their count.
+TEST(Ecmp, PacketsAreCountedByNextHops) {
+  PathLab lab;
+  const Packet rest = Udp{} / Payload(10);
+  const auto pass = [&](const std::string& dst, unsigned n) {
+    for (unsigned i = 0; i < n; ++i) {
+      const Packet ip = dst.find(':') == std::string::npos
+                            ? Packet(Ip4{.src = kClient4, .dst = dst})
+                            : Packet(Ip6{.src = kClient6, .dst = dst});
+      ASSERT_EQ(lab.Pass(kP0, From(kP0) / ip / rest).sent.size(), 1u);
+    }
+  };
+  pass("10.40.1.1", 5);
+  pass("2001:db8:40::1", 3);
+  pass("10.9.0.1", 2);
+  pass("10.20.0.1", 4);  // by the same gateway
+  EXPECT_EQ(PacketsOf(lab, "10.40.0.0/16"), 5u);
+  EXPECT_EQ(PacketsOf(lab, "2001:db8:40::/48"), 3u);
+  EXPECT_EQ(PacketsOf(lab, "10.9.0.0/16"), 6u);
+  EXPECT_EQ(PacketsOf(lab, "10.20.0.0/16"), 6u);
+  EXPECT_EQ(PacketsOf(lab, "10.50.0.0/16"), 0u);
+  uint64_t shared = 0;
+  lab.rib().ForEachEcmp([&](const router::EcmpView& view) { shared += view.packets; });
+  EXPECT_EQ(shared, 8u);
+
+  ASSERT_TRUE(lab.rib().main().RemoveRoute(*IpPrefix::Parse("10.40.0.0/16"), 0).ok());
+  lab.dataplane().qsbr().Reclaim();
+  SetRoute(lab, std::vector<Member>{{"10.2.0.2", kP1}, {"10.3.0.2", kP2}});
+  EXPECT_EQ(PacketsOf(lab, "10.41.0.0/16"), 0u);
+  pass("10.41.0.1", 2);
+  EXPECT_EQ(PacketsOf(lab, "10.41.0.0/16"), 2u);
+}
+
 // The paths of packets that differ in one thing only.
 std::map<Mac, unsigned> PathsFor(const LabOptions& options,
                                  const std::function<Bytes(uint16_t)>& frame) {

@@ -34,7 +34,7 @@ struct ShowCommand {
   const char* name;
   const char* help;
 };
-constexpr std::array<ShowCommand, 11> kPlainShows = {{
+constexpr std::array<ShowCommand, 12> kPlainShows = {{
     {"ports", "Ports: link, traffic, device, addresses"},
     {"lcores", "Forwarding lcores: load, packets, queues"},
     {"counters", "The ledger: where packets came from and where they went, per source"},
@@ -46,6 +46,7 @@ constexpr std::array<ShowCommand, 11> kPlainShows = {{
     {"drops", "Packets dropped, by reason, and packets given to the kernel"},
     {"routes", "Routes as forwarded"},
     {"vrfs", "VRFs: namespace, routes, ports"},
+    {"vips", "VIPs as routing daemons are to announce them"},
 }};
 
 std::string CheckPercent(const std::string& text) {
@@ -91,6 +92,7 @@ class Parser {
     AddShow();
     AddReload();
     AddBackend();
+    AddBox();
     AddDevice();
     AddOthers();
     app_.footer(std::string(kExitCodes) + kExamples);
@@ -112,6 +114,7 @@ class Parser {
     if (const auto confirm = ParseSeconds(confirm_)) {
       result_.confirm_seconds = static_cast<uint32_t>(confirm->count());
     }
+    if (const auto limit = ParseSeconds(drain_limit_)) result_.drain_box.limit = *limit;
     if (result_.socket.empty()) result_.socket = "/run/flyover/" + name_ + "/control.sock";
     if (check_->parsed()) {
       if (result_.allow_ssh_nic) result_.rest.emplace_back("--allow-ssh-nic");
@@ -244,6 +247,21 @@ class Parser {
         ->check(CLI::Range(0, 65'535).description(""));
   }
 
+  void AddBox() {
+    CLI::App* drain =
+        Add(&app_, "drain", "Withdraw all VIPs, and wait until packets to them have gone elsewhere",
+            "box.drain");
+    drain->add_flag("--box", box_, "This box, all of it (a backend: flyover backend drain)")
+        ->required();
+    drain->add_option("--timeout", drain_limit_, "Give up waiting after TIME (default 60s)")
+        ->type_name("TIME")
+        ->check(CheckSeconds);
+    drain->add_flag("--stop", result_.drain_box.stop, "Then end the daemon");
+    Add(&app_, "enable", "Announce VIPs again that have backends", "box.enable")
+        ->add_flag("--box", box_, "This box (a backend: flyover backend enable)")
+        ->required();
+  }
+
   void AddDevice() {
     CLI::App* device =
         app_.add_subcommand("device", "This machine's NICs: list them, give them to DPDK and back");
@@ -313,6 +331,8 @@ class Parser {
   std::string name_ = "flyover";
   std::string max_moved_;
   std::string confirm_;
+  std::string drain_limit_;
+  bool box_ = false;  // said, as it must be
   Invocation result_;
 };
 

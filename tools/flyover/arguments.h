@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tools/flyover/device.h"
+#include "tools/flyover/drain_box.h"
 
 namespace flyover {
 
@@ -33,6 +34,7 @@ struct Invocation {
   bool allow_ssh_nic = false;         // check
   std::vector<std::string> rest;      // check, bench: for the other program
   DeviceCommand device;               // device
+  DrainBox drain_box;                 // box.drain
   double watch_seconds = 0;           // show: again every so often; 0: once
   uint64_t count = 0;                 // with watch: so many times; 0: for ever
 };

@@ -58,6 +58,7 @@ class Cli {
     }
     if (invocation_.command == "version") return Versions();
     if (invocation_.command == "show.lookup") return Lookup();
+    if (invocation_.command == "box.drain") return Drain();
     Result<json> args = Arguments();
     if (!args.ok()) return Complain(args.status());
     if (invocation_.watch_seconds > 0) return Watch(*args);
@@ -184,6 +185,23 @@ class Cli {
     }
     if (invocation_.json) out_ << JsonText({{"lookups", all}});
     return kExitOk;
+  }
+
+  int Drain() {
+    auto client = ControlClient::Connect(invocation_.socket);
+    if (!client.ok()) {
+      return client.status().code() == StatusCode::kUnavailable ? NoDaemon()
+                                                                : Complain(client.status());
+    }
+    const Status status = RunDrainBox(
+        invocation_.drain_box,
+        [&](const std::string& command) { return client->Call(command, json::object(), kTimeout); },
+        out_);
+    if (client->lost()) {
+      Complain(status);
+      return kExitNoDaemon;
+    }
+    return status.ok() ? kExitOk : Complain(status);
   }
 
   int Show(const json& answer) {

@@ -18,7 +18,7 @@ struct Renderer {
   std::string_view command;
   std::string (*render)(const nlohmann::json&, const RenderOptions&);
 };
-constexpr std::array<Renderer, 25> kRenderers = {{
+constexpr std::array<Renderer, 27> kRenderers = {{
     {"show.ecmp", &RenderAs<EcmpResult>},
     {"show.lookup", &RenderAs<LookupsResult>},
     {"show.ports", &RenderAs<PortsResult>},
@@ -28,6 +28,8 @@ constexpr std::array<Renderer, 25> kRenderers = {{
     {"show.routes", &RenderAs<RoutesResult>},
     {"show.route", &RenderAs<RouteExplainResult>},
     {"show.sync", &RenderAs<SyncResult>},
+    {"show.vips", &RenderAs<VipsResult>},
+    {"box.enable", &RenderAs<BoxResult>},
     {"show.vrfs", &RenderAs<VrfsResult>},
     {"show.neighbors", &RenderAs<NeighborsResult>},
     {"show.services", &RenderAs<ServicesResult>},
@@ -104,6 +106,10 @@ std::string Render(const ConfirmResult& result, const RenderOptions&) {
   if (result.was == 0) return "generation " + generation + " is confirmed\n";
   return "went back from generation " + std::to_string(result.was) + "; running generation " +
          generation + "\n";
+}
+
+std::string Render(const BoxResult& result, const RenderOptions&) {
+  return result.drained ? "the box is drained\n" : "the box announces VIPs that have backends\n";
 }
 
 std::string Render(const BackendChangeResult& result, const RenderOptions&) {

@@ -26,6 +26,7 @@ Table RouteTable() {
                 {"METRIC", kRight},
                 {"PROTOCOL"},
                 {"ACTION"},
+                {"PACKETS", kRight},
                 {"VIA"},
                 {"PORT"},
                 {"WEIGHT", kRight},
@@ -34,17 +35,18 @@ Table RouteTable() {
 }
 
 // A line for each next hop; the route stands on the first.
-void AddRoute(Table& table, const RouteResult& route) {
+void AddRoute(Table& table, const RouteResult& route, const RenderOptions& options) {
   const std::string action = route.action + (route.leak.empty() ? "" : " into " + route.leak);
   std::vector<std::string> head = {route.prefix, std::to_string(route.metric), route.protocol,
-                                   action + (route.active ? "" : " (inactive)")};
+                                   action + (route.active ? "" : " (inactive)"),
+                                   Count(route.packets, options)};
   if (route.nexthops.empty()) table.AddRow(head);
   for (const NexthopResult& hop : route.nexthops) {
     std::vector<std::string> row = head;
     row.insert(row.end(), {hop.gateway.empty() ? "on-link" : hop.gateway, hop.port,
                            std::to_string(hop.weight), hop.state, hop.mac});
     table.AddRow(std::move(row));
-    head.assign(4, "");
+    head.assign(5, "");
   }
 }
 
@@ -124,7 +126,7 @@ std::string Render(const LcoresResult& result, const RenderOptions& options) {
 
 std::string Render(const RoutesResult& result, const RenderOptions& options) {
   Table table = RouteTable();
-  for (const RouteResult& route : result.routes) AddRoute(table, route);
+  for (const RouteResult& route : result.routes) AddRoute(table, route, options);
   std::string text = table.empty() ? "" : table.Render();
   for (const RouteRoomResult& room : result.room) {
     if (room.state == "room") continue;
@@ -143,13 +145,13 @@ std::string Render(const RoutesResult& result, const RenderOptions& options) {
          "\n";
 }
 
-std::string Render(const RouteExplainResult& result, const RenderOptions&) {
+std::string Render(const RouteExplainResult& result, const RenderOptions& options) {
   std::string text =
       Printable(result.address) + ": " +
       (result.verdict.empty() && !result.found ? "no route" : Printable(result.verdict)) + "\n";
   if (!result.found) return text;
   Table table = RouteTable();
-  AddRoute(table, result.route);
+  AddRoute(table, result.route, options);
   return text + table.Render();
 }
 
@@ -157,6 +159,7 @@ std::string Render(const RouteExplainResult& result, const RenderOptions&) {
 std::string Render(const EcmpResult& result, const RenderOptions& options) {
   Table table({{"GROUP", kRight},
                {"ROUTES", kRight},
+               {"PACKETS", kRight},
                {"BUCKETS", kRight},
                {"ERROR", kRight},
                {"MOVED"},
@@ -172,16 +175,19 @@ std::string Render(const EcmpResult& result, const RenderOptions& options) {
                                   : std::to_string(group.changed_moved) + " (least " +
                                         std::to_string(group.changed_least) + ") of " +
                                         std::to_string(group.changed_of);
-    std::vector<std::string> head = {std::to_string(group.group), Count(group.routes, options),
+    std::vector<std::string> head = {std::to_string(group.group),
+                                     Count(group.routes, options),
+                                     Count(group.packets, options),
                                      std::to_string(group.buckets),
-                                     HumanPercent(group.worst_error_percent), moved};
+                                     HumanPercent(group.worst_error_percent),
+                                     moved};
     for (const EcmpMemberResult& member : group.members) {
       std::vector<std::string> row = head;
       row.insert(row.end(),
                  {member.gateway, member.port, std::to_string(member.weight), member.state,
                   HumanPercent(member.share_percent), HumanPercent(member.wanted_percent)});
       table.AddRow(std::move(row));
-      head.assign(5, "");
+      head.assign(6, "");
     }
   }
   if (table.empty()) return "no groups of several next hops\n";
@@ -241,6 +247,16 @@ std::string Render(const SyncResult& result, const RenderOptions& options) {
                   d.flyover.empty() ? "-" : d.flyover});
   }
   return table.empty() ? text : text + table.Render();
+}
+
+std::string Render(const VipsResult& result, const RenderOptions&) {
+  if (!result.announces) return "VIPs are not announced (balancer.announce)\n";
+  Table table({{"VIP"}, {"STATE"}, {"FOR", kRight}, {"SERVICES"}});
+  for (const VipResult& v : result.vips) {
+    table.AddRow({v.vip, v.state, HumanDuration(v.since_seconds), Join(v.services)});
+  }
+  return (result.box_drained ? "the box is drained\n" : "") +
+         (table.empty() ? std::string("no VIPs\n") : table.Render());
 }
 
 std::string Render(const VrfsResult& result, const RenderOptions& options) {

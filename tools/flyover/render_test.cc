@@ -95,8 +95,9 @@ TEST(RenderRoutes, EveryNexthopHasItsLine) {
   result.routes = {route};
   result.total = 7;
   const std::string text = Render(result, {});
-  EXPECT_THAT(text, HasSubstr("10.9.0.0/16      20  static    forward  10.0.0.2  lan        2  "
-                              "resolved    02:00:00:00:00:02\n"));
+  EXPECT_THAT(text,
+              HasSubstr("10.9.0.0/16      20  static    forward        0  10.0.0.2  lan        2  "
+                        "resolved    02:00:00:00:00:02\n"));
   EXPECT_THAT(text, HasSubstr("10.0.0.3  lan        1  unresolved\n"));
   EXPECT_THAT(text, HasSubstr("7 routes (1 shown; --limit 0 shows all)"));
 }
@@ -133,6 +134,7 @@ TEST(RenderEcmp, EveryMemberHasItsLine) {
   result.total = 2;
   result.groups = {{7,
                     1200,
+                    5,
                     128,
                     0.78,
                     43,

@@ -14,6 +14,8 @@ namespace {
 // 4861 7.2.6).
 constexpr std::chrono::milliseconds kAnnounceAgain{1000};
 constexpr std::chrono::milliseconds kTickPeriod{1000};
+constexpr std::chrono::milliseconds kRoutePeriod{100};
+constexpr unsigned kComparePeriods = 100;  // so often the kernel's table is looked at
 
 auto Now() { return std::chrono::steady_clock::now(); }
 
@@ -60,7 +62,10 @@ std::optional<StartError> BalancerSide::Start(const Document& document,
           event.state == lb::HealthState::kUp ? "up" : "down", event.reason);
     }
     manager_->OnHealthEvents(events);
+    UpdateRoutes(/*compare=*/false);
   }));
+  handles_.push_back(
+      loop_.RunEvery(kRoutePeriod, [this] { UpdateRoutes(++ticks_ % kComparePeriods == 0); }));
   handles_.push_back(loop_.RunEvery(kTickPeriod, [this] { manager_->Tick(Now()); }));
   return std::nullopt;
 }
@@ -71,7 +76,63 @@ Status BalancerSide::Apply(const Document& document) {
     return status;
   }
   checker_->SetTargets(manager_->HealthTargets());
+  if (Status status = FollowAnnounceConfig(document); !status.ok()) {
+    Log(LogArea::kLb, LogLevel::kError, "VIPs cannot be announced: {}", status.message());
+  }
   return Status::Ok();
+}
+
+Status BalancerSide::FollowAnnounceConfig(const Document& document) {
+  const auto& wanted = document.lb.announce;
+  if (vip_routes_ && (!wanted || wanted->table != announce_->table)) {
+    for (const Status& status : vip_routes_->Apply({})) {
+      Log(LogArea::kLb, LogLevel::kWarn, "{}", status.message());
+    }
+    vip_routes_.reset();
+    routed_.clear();
+  }
+  announce_ = wanted;
+  if (!wanted) return Status::Ok();
+  announcer_.SetHolds({.up = wanted->hold_up, .down = wanted->hold_down});
+  if (!vip_routes_) {
+    auto routes = router::VipRoutes::Open(document.kernel.network_namespace, wanted->table);
+    if (!routes.ok()) return routes.status();
+    vip_routes_.emplace(std::move(*routes));
+  }
+  UpdateRoutes(/*compare=*/true);
+  return Status::Ok();
+}
+
+void BalancerSide::Stop() {
+  handles_.clear();
+  if (vip_routes_) vip_routes_->Apply({});
+}
+
+void BalancerSide::SetBoxDrained(bool drained) {
+  announcer_.SetDrained(drained);
+  UpdateRoutes(/*compare=*/false);
+}
+
+void BalancerSide::UpdateRoutes(bool compare) {
+  if (!vip_routes_) return;
+  announcer_.Update(manager_->VipHealth(), Now());
+  std::set<IpAddress> wanted = announcer_.Announced();
+  if (wanted == routed_ && !compare) return;
+  for (const IpAddress& vip : wanted) {
+    if (!routed_.contains(vip)) {
+      Log(LogArea::kLb, LogLevel::kInfo, "VIP {} is announced", vip.ToString());
+    }
+  }
+  for (const IpAddress& vip : routed_) {
+    if (!wanted.contains(vip)) {
+      Log(LogArea::kLb, LogLevel::kWarn, "VIP {} is withdrawn", vip.ToString());
+    }
+  }
+  const std::vector<Status> errors = vip_routes_->Apply(wanted);
+  for (const Status& status : errors) {
+    LogLimited(LogArea::kLb, LogLevel::kWarn, status.message(), "{}", status.message());
+  }
+  routed_ = std::move(wanted);
 }
 
 BalancerSide::Placement BalancerSide::PlacementOf(const router::KernelAddresses& addresses) const {

@@ -11,9 +11,11 @@
 
 #include "common/control/event_loop.h"
 #include "lb/control/service_manager.h"
+#include "lb/control/vip_announcer.h"
 #include "lb/health/health_checker.h"
 #include "router/control/kernel_addresses.h"
 #include "router/control/vip_addresses.h"
+#include "router/control/vip_routes.h"
 #include "tools/flyoverd/daemon/start_error.h"
 #include "tools/flyoverd/dataplane/dataplane.h"
 #include "tools/flyoverd/document/document.h"
@@ -33,10 +35,22 @@ class BalancerSide {
 
   lb::ServiceManager& manager() { return *manager_; }
 
+  // Takes the routes of VIPs back: who sends packets here shall find another box.
+  void Stop();
+  // No VIP is announced to routing daemons while the box is drained.
+  void SetBoxDrained(bool drained);
+  bool box_drained() const { return announcer_.drained(); }
+  bool announces() const { return vip_routes_.has_value(); }
+  std::vector<lb::VipInfo> Vips() const { return announcer_.Show(); }
+
  private:
   using Placement = std::set<std::pair<PortIndex, IpAddress>>;
   Placement PlacementOf(const router::KernelAddresses& addresses) const;
   void AnnounceAll(const Placement& vips);
+  Status FollowAnnounceConfig(const Document& document);
+  // Brings the routes of VIPs to what the services' health asks for; `compare`: also when nothing
+  // has changed, as somebody else may have changed the kernel's table.
+  void UpdateRoutes(bool compare);
 
   EventLoop& loop_;
   Dataplane& dataplane_;
@@ -44,6 +58,11 @@ class BalancerSide {
   std::unique_ptr<lb::HealthChecker> checker_;
   std::optional<router::VipAddresses> vip_addresses_;
   Placement placed_;
+  lb::VipAnnouncer announcer_;
+  std::optional<lb::AnnounceConfig> announce_;
+  std::optional<router::VipRoutes> vip_routes_;
+  std::set<IpAddress> routed_;
+  unsigned ticks_ = 0;
   std::vector<EventLoop::Handle> handles_;
   EventLoop::Handle again_;  // the second round of announcements
 };

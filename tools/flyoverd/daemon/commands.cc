@@ -56,6 +56,25 @@ void Daemon::RegisterCommands() {
                      [this](const json&, const ControlReply& reply) { RollBackNow(reply); });
   control_->Register(
       "plan", [this](const json& args, const ControlReply& reply) { PlanChange(args, reply); });
+  const auto drain_box = [this](bool drained) {
+    return [this, drained](const json&, const ControlReply& reply) {
+      balancer_->SetBoxDrained(drained);
+      JournalEntryResult entry = EntryBy(reply.caller(), drained ? "box.drain" : "box.enable");
+      entry.generation = generation_;
+      journal_->Add(std::move(entry));
+      reply.Ok(BoxResult{.drained = drained});
+    };
+  };
+  control_->Register("box.drain", drain_box(true));
+  control_->Register("box.enable", drain_box(false));
+  control_->Register("stop", [this](const json&, const ControlReply& reply) {
+    JournalEntryResult entry = EntryBy(reply.caller(), "stop");
+    entry.generation = generation_;
+    journal_->Add(std::move(entry));
+    reply.Ok(BoxResult{.drained = balancer_->box_drained()});
+    // Behind the answer.
+    stop_ = loop_.RunAfter(std::chrono::milliseconds(50), [this] { loop_.Stop(); });
+  });
   control_->Register("backend.drain", [this](const json& args, const ControlReply& reply) {
     ChangeBackend(args, reply, "backend.drain",
                   [this](const std::string& service, const std::string& backend) {
@@ -155,6 +174,10 @@ void Daemon::RegisterShow() {
     return ShowVrfs(*kernel_, std::chrono::steady_clock::now(), kernel_->rib(), Names());
   });
   show("show.neighbors", [this](const json&) { return ShowNeighbors(kernel_->rib(), Names()); });
+  show("show.vips", [this](const json&) {
+    return ShowVips(balancer_->manager(), balancer_->Vips(), balancer_->announces(),
+                    balancer_->box_drained(), std::chrono::steady_clock::now());
+  });
   show("show.services", [this](const json&) { return ShowServices(balancer_->manager()); });
   show("show.backends", [this](const json&) { return ShowBackends(balancer_->manager()); });
   show("show.connections", [this](const json& args) {

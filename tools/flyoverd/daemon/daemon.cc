@@ -250,6 +250,7 @@ void Daemon::Shutdown() {
   control_.reset();
   waiting_.reset();
   handles_.clear();
+  balancer_->Stop();
   dataplane_->Shutdown(kDrainLimitMs);
   kernel_->Stop();
   // The threads have ended, so their books can be read in place.

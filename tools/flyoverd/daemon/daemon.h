@@ -104,6 +104,7 @@ class Daemon {
   std::unique_ptr<ControlServer> control_;
   std::vector<LcoreCycles> lcore_cycles_;  // at the last `show lcores`
   std::vector<EventLoop::Handle> handles_;
+  EventLoop::Handle stop_;  // by command, when it has been answered
 };
 
 }  // namespace flyover

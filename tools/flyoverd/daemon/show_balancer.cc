@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstdio>
+#include <map>
+#include <string>
 
 #include "lb/conntrack/coarse_clock.h"
 #include "lb/control/connection_view.h"
@@ -32,7 +34,40 @@ std::string Hex(uint64_t value, int digits) {
   return text;
 }
 
+const char* VipStateName(lb::VipState state) {
+  switch (state) {
+    case lb::VipState::kAnnounced:
+      return "announced";
+    case lb::VipState::kWaitingUp:
+      return "waiting_up";
+    case lb::VipState::kWaitingDown:
+      return "waiting_down";
+    case lb::VipState::kDrained:
+      return "drained";
+    case lb::VipState::kWithdrawn:
+      break;
+  }
+  return "withdrawn";
+}
+
 }  // namespace
+
+VipsResult ShowVips(const lb::ServiceManager& manager, const std::vector<lb::VipInfo>& vips,
+                    bool announces, bool box_drained, std::chrono::steady_clock::time_point now) {
+  VipsResult result{.announces = announces, .box_drained = box_drained, .vips = {}};
+  std::map<IpAddress, std::vector<std::string>> services;
+  for (const lb::ServiceInfo& info : manager.Services()) {
+    for (const IpAddress& vip : info.vips) services[vip].push_back(info.name);
+  }
+  for (const lb::VipInfo& info : vips) {
+    result.vips.push_back(
+        {.vip = info.vip.ToString(),
+         .services = services[info.vip],
+         .state = VipStateName(info.state),
+         .since_seconds = std::chrono::duration<double>(now - info.since).count()});
+  }
+  return result;
+}
 
 ServicesResult ShowServices(const lb::ServiceManager& manager) {
   ServicesResult result;

@@ -12,6 +12,7 @@ EcmpGroupResult ToResult(const router::EcmpView& view, const std::vector<std::st
   EcmpGroupResult result;
   result.group = view.group.value();
   result.routes = view.routes;
+  result.packets = view.packets;
   result.changed_moved = view.last_change.moved;
   result.changed_least = view.last_change.least;
   result.changed_of = view.last_change.moved == 0 ? 0 : view.last_change.buckets;

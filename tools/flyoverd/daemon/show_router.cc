@@ -36,6 +36,7 @@ RouteResult ToResult(const router::RouteView& view, const RouterNames& names) {
   if (view.action == NexthopAction::kLeak) result.leak = names.vrfs[view.vrf.value()];
   result.mtu = view.mtu;
   result.active = view.best;
+  result.packets = view.packets;
   for (const router::NexthopView& nexthop : view.nexthops) {
     NexthopResult n;
     n.port = PortName(names.ports, nexthop.port);

@@ -106,6 +106,7 @@ Status Dataplane::CreateLcores() {
     router::RouterLcore& router = lcore->router();
     router.tables = &tables_;
     tables_.use.push_back(&router.use);
+    tables_.group_use.push_back(&router.group_use);
     router.ports = &port_table_;
     router.tunnel_mtus = &tunnel_mtus_;
     router.flow_key = flow_key;

@@ -1,0 +1,37 @@
+// VIPs as routes of the kernel, for routing daemons to redistribute: host routes of type blackhole,
+// marked with kVipProtocol, in a table of the document's choice. The FIB never has them
+// (RouteMirror leaves the protocol out), so that they serve BGP and OSPF and nothing else.
+//
+// What carries the number in that table and is not wanted is removed, whoever's process left it;
+// nothing else is touched.
+//
+// Threads: the control thread. Each call waits for the kernel's answers (bounded).
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/net/ip_address.h"
+#include "common/netlink/socket.h"
+
+namespace flyover::router {
+
+class VipRoutes {
+ public:
+  static Result<VipRoutes> Open(const std::string& network_namespace, uint32_t table);
+
+  // The table then has exactly these. Compares with what the kernel has, so that a route that
+  // somebody took out comes back. One Status for each that could not be put or taken.
+  std::vector<Status> Apply(const std::set<IpAddress>& vips);
+
+ private:
+  VipRoutes(netlink::Socket socket, uint32_t table) : socket_(std::move(socket)), table_(table) {}
+
+  netlink::Socket socket_;
+  uint32_t table_;
+};
+
+}  // namespace flyover::router
