@@ -2,6 +2,7 @@
 // and we do not (leading zeros in prefix lengths, host bits) is refused here.
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -101,9 +102,10 @@ IpAddress MaskAddress(const IpAddress& address, unsigned length) {
     return Ipv4Address{address.v4().value & mask};
   }
   Ipv6Address v6 = address.v6();
-  for (unsigned i = 0; i < 16; ++i) {
-    const unsigned kept = length > 8 * i ? length - 8 * i : 0;
-    if (kept < 8) v6.bytes[i] = static_cast<uint8_t>(v6.bytes[i] & (0xff00u >> kept));
+  const unsigned whole = length / 8;
+  if (whole < 16) {
+    v6.bytes[whole] = static_cast<uint8_t>(v6.bytes[whole] & (0xff00u >> (length % 8)));
+    std::fill(v6.bytes.begin() + whole + 1, v6.bytes.end(), uint8_t{0});
   }
   return v6;
 }

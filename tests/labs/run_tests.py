@@ -115,6 +115,12 @@ def labs(results, names, full):
             one_lab(results, name, full)
 
 
+def long_models(results):
+    """The forwarding tables against their naive model, 10^7 operations each."""
+    bazel.test(results, "models", ["--test_env=FLYOVER_FIB_OPERATIONS=10000000"],
+               ["//router/fib:fib4_test", "//router/fib:fib6_test"])
+
+
 def kernel_tests(results):
     """Tests in C++ that need root and a real kernel: Bazel's sandbox forbids what they do."""
     bazel.test(results, "labs", [], bazel.query('attr(tags, "lab", tests(//...))'))
@@ -135,6 +141,8 @@ def main(names):
                 labs(results, all_labs(), full)
             else:
                 globals()[part](results)
+            if part == "unit" and full:
+                long_models(results)
         if single:
             print("\n== labs", flush=True)
             labs(results, single, full)
