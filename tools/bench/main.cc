@@ -67,6 +67,7 @@ class Bench {
              const std::string& unit);
   int Count(const std::vector<Load>& loads) const;
   Result<nlohmann::json> StagesOf(const std::vector<Load>& loads) const;
+  int Latencies(const std::vector<Load>& loads) const;
   int Stages(const std::vector<Load>& loads) const;
   int Print(bool headline) const;
 
@@ -78,7 +79,7 @@ class Bench {
       "Exit codes: 0 measured, 1 failed, 2 usage."};
   CLI::App *list_ = nullptr, *quick_ = nullptr, *path_ = nullptr, *device_ = nullptr,
            *kernels_ = nullptr, *self_test_ = nullptr, *count_ = nullptr, *stages_ = nullptr,
-           *memory_ = nullptr;
+           *memory_ = nullptr, *latency_ = nullptr;
   Arguments arguments_;
   Context context_;
   std::vector<LevelReport> levels_;
@@ -98,8 +99,9 @@ void Bench::Define() {
   self_test_ = app_.add_subcommand("self-test", "plant faults and see that they are found");
   count_ = app_.add_subcommand("count", "for the instruction gate: run under callgrind");
   stages_ = app_.add_subcommand("stages", "path loads: ticks of each stage, sampled");
+  latency_ = app_.add_subcommand("latency", "path loads: no-drop rate, and residence below it");
   memory_ = app_.add_subcommand("memory", "what a data plane with full tables takes");
-  for (CLI::App* const level : {path_, device_, kernels_, count_, stages_}) {
+  for (CLI::App* const level : {path_, device_, kernels_, count_, stages_, latency_}) {
     level->add_option("name", arguments_.names, "see `flyover bench list`");
   }
   device_->add_option("--against", arguments_.against, "interleave with another program: testpmd")
@@ -317,6 +319,48 @@ int Bench::Stages(const std::vector<Load>& loads) const {
   return kOk;
 }
 
+int Bench::Latencies(const std::vector<Load>& loads) const {
+  const double per_us = static_cast<double>(rte_get_tsc_hz()) / 1e6;
+  nlohmann::json all = nlohmann::json::array();
+  for (const Load& load : loads) {
+    if (stop) break;
+    const Disturbance disturbance(context_.cpu);
+    const auto report = MeasureLatency(load, arguments_.seed, arguments_.bursts * 5);
+    if (!report.ok()) return Fail(report.status());
+    const std::string disturbed = disturbance.Verdict();
+    nlohmann::json rows = nlohmann::json::array();
+    if (!arguments_.json) {
+      std::printf("%s: %.2f M/s without loss%s\n  %6s %8s %8s %8s %8s %8s us\n", load.name.c_str(),
+                  per_us / report->interval,
+                  disturbed.empty() ? "" : (" (DISTURBED: " + disturbed + ")").c_str(), "rate",
+                  "p50", "p99", "p99.9", "p99.99", "max");
+    }
+    for (const LatencyReport::Point& point : report->points) {
+      const Histogram& h = point.latency.residence;
+      const auto us = [&](double share) { return static_cast<double>(h.Quantile(share)) / per_us; };
+      rows.push_back({{"share", point.share},
+                      {"p50_us", us(0.5)},
+                      {"p99_us", us(0.99)},
+                      {"p999_us", us(0.999)},
+                      {"p9999_us", us(0.9999)},
+                      {"max_us", us(1)},
+                      {"packets", h.total()},
+                      {"lost", point.latency.lost}});
+      if (arguments_.json) continue;
+      std::printf("  %5.0f%% %8.2f %8.2f %8.2f %8.2f %8.2f", point.share * 100, us(0.5), us(0.99),
+                  us(0.999), us(0.9999), us(1));
+      if (point.latency.lost > 0) std::printf("  %lu lost", point.latency.lost);
+      std::printf("\n");
+    }
+    all.push_back({{"load", load.name},
+                   {"no_drop_per_second", per_us * 1e6 / report->interval},
+                   {"disturbed", disturbed},
+                   {"points", rows}});
+  }
+  if (arguments_.json) std::cout << all.dump(2) << "\n";
+  return kOk;
+}
+
 int Bench::Print(bool headline) const {
   const auto figures = HeadlineOf(levels_, context_.seed, static_cast<double>(rte_get_tsc_hz()));
   nlohmann::json out = ToJson(levels_, context_);
@@ -368,6 +412,7 @@ int Bench::Main(int argc, char** argv) {
   if (self_test_->parsed()) return RunSelfTest() ? kOk : kFailed;
   if (count_->parsed()) return Count(loads.value());
   if (stages_->parsed()) return Stages(loads.value());
+  if (latency_->parsed()) return Latencies(loads.value());
   if (memory_->parsed()) {
     const Status measured = MeasureMemory(arguments_.seed);
     return measured.ok() ? kOk : Fail(measured);

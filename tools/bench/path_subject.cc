@@ -104,17 +104,17 @@ class PathSubject : public Subject {
     return Sample{static_cast<double>(ticks) / static_cast<double>(packets), packets};
   }
 
- private:
   // One burst in, the loop, the burst out: ticks of the loop.
-  Result<uint64_t> OneBurst() {
-    for (rte_mbuf* const m : packets_) {
+  Result<uint64_t> OneBurst(unsigned count = kMaxBurst) {
+    for (unsigned i = 0; i < count; ++i) {
+      rte_mbuf* const m = packets_[i];
       rte_pktmbuf_reset(m);
       const uint16_t length = traffic_->Next(rte_pktmbuf_mtod(m, uint8_t*));
       m->data_len = length;
       m->pkt_len = length;
       if (fault_ == Fault::kErrorPath) rte_pktmbuf_mtod(m, uint8_t*)[14 + 8] = 1;  // TTL
     }
-    rte_ring_sp_enqueue_bulk(in_.rx, reinterpret_cast<void**>(packets_.data()), kMaxBurst, nullptr);
+    rte_ring_sp_enqueue_bulk(in_.rx, reinterpret_cast<void**>(packets_.data()), count, nullptr);
     CALLGRIND_TOGGLE_COLLECT;
     const uint64_t start = rte_rdtsc_precise();
     now_ == 0 ? bed_->lcore().RunOnce() : bed_->lcore().RunOnceAt(now_);
@@ -124,17 +124,18 @@ class PathSubject : public Subject {
     unsigned got = rte_ring_sc_dequeue_burst(out_.tx, reinterpret_cast<void**>(packets_.data()),
                                              kMaxBurst, nullptr);
     if (fault_ == Fault::kSinkLoses) rte_pktmbuf_free(packets_[--got]);
-    if (got == kMaxBurst) return end - start;
+    if (got == count) return end - start;
     packets_.resize(got);
     const std::string losses = bed_->Losses();
     return Status(
         StatusCode::kFailedPrecondition,
         load_.name + ": " +
             (losses.empty() ? "the sink received " + std::to_string(got) + " of " +
-                                  std::to_string(kMaxBurst) + " packets that were sent"
+                                  std::to_string(count) + " packets that were sent"
                             : "packets took another way than the one measured: " + losses));
   }
 
+ private:
   const Load load_;
   const uint32_t bursts_;
   const Fault fault_;
@@ -182,6 +183,25 @@ Result<std::vector<StageCost>> MeasureStages(const Load& load, uint64_t seed, ui
         {kStageNames[s], static_cast<double>(time.cycles.Get()) / packets, time.packets.Get()});
   }
   return costs;
+}
+
+Result<LatencyReport> MeasureLatency(const Load& load, uint64_t seed, uint32_t bursts) {
+  PathSubject subject(load, bursts, Fault::kNone);
+  if (Status status = subject.Build(seed); !status.ok()) return status;
+  if (Status status = subject.Warm(); !status.ok()) return status;
+  const auto sample = subject.Measure();
+  if (!sample.ok()) return sample.status();
+  const uint64_t packets = uint64_t{bursts} * kMaxBurst;
+  const ServeBurst serve = [&](unsigned count) { return subject.OneBurst(count); };
+  const auto interval = FindNoDropInterval(serve, sample->ticks, packets);
+  if (!interval.ok()) return interval.status();
+  LatencyReport report{*interval, {}};
+  for (const double share : {0.1, 0.5, 0.9}) {
+    auto latency = RunSchedule(serve, {.interval = *interval / share, .packets = packets});
+    if (!latency.ok()) return latency.status();
+    report.points.push_back({share, std::move(*latency)});
+  }
+  return report;
 }
 
 Status CountInstructions(const Load& load, uint64_t seed, uint32_t bursts) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/status.h"
+#include "tools/bench/latency.h"
 #include "tools/bench/load.h"
 
 namespace flyover {
@@ -51,6 +52,18 @@ struct StageCost {
   uint64_t packets = 0;
 };
 Result<std::vector<StageCost>> MeasureStages(const Load& load, uint64_t seed, uint32_t bursts);
+
+// The path level by an open-loop schedule (latency.h): the shortest interval without loss, and
+// residence at 10, 50 and 90 % of that rate.
+struct LatencyReport {
+  double interval = 0;  // ticks
+  struct Point {
+    double share = 0;  // of the no-drop rate
+    Latency latency;
+  };
+  std::vector<Point> points;
+};
+Result<LatencyReport> MeasureLatency(const Load& load, uint64_t seed, uint32_t bursts);
 
 // What a whole data plane takes: see memory.cc.
 Status MeasureMemory(uint64_t seed);
