@@ -10,7 +10,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 
-json Run() {
+json ExampleRun() {
   return {{"cpu", "A <fast> & \"odd\" CPU"},
           {"levels",
            {{{"level", "path: memory"},
@@ -45,7 +45,7 @@ size_t Count(const std::string& text, const std::string& what) {
 }
 
 TEST(Html, PlotsEveryRoundAndScalesToTheLargest) {
-  const std::string page = ToHtml(Run());
+  const std::string page = ToHtml(ExampleRun());
   EXPECT_EQ(Count(page, "<circle"), 3u);
   // 200 ticks are the plot's 620 units: the median's bar is half as long.
   EXPECT_THAT(page, HasSubstr("width='310.0' height='18' fill='#a8c5e2'"));
@@ -55,23 +55,23 @@ TEST(Html, PlotsEveryRoundAndScalesToTheLargest) {
 }
 
 TEST(Html, IsSelfContained) {
-  const std::string page = ToHtml(Run());
+  const std::string page = ToHtml(ExampleRun());
   for (const char* what : {"http:", "https:", "src=", "href=", "<script", "@import", "url("}) {
     EXPECT_THAT(page, Not(HasSubstr(what)));
   }
 }
 
 TEST(Html, EscapesWhatTheMachineSays) {
-  const std::string page = ToHtml(Run());
+  const std::string page = ToHtml(ExampleRun());
   EXPECT_THAT(page, HasSubstr("A &lt;fast&gt; &amp; &quot;odd&quot; CPU"));
   EXPECT_THAT(page, Not(HasSubstr("<fast>")));
 }
 
 TEST(Html, SaysWhatIsNotMeasuredAndWhatIsNotMet) {
-  const std::string page = ToHtml(Run());
+  const std::string page = ToHtml(ExampleRun());
   EXPECT_THAT(page, HasSubstr("<td>not measured"));
   EXPECT_THAT(page, HasSubstr("<b>not met</b>"));
-  json none = Run();
+  json none = ExampleRun();
   none["levels"][0]["series"][0]["ticks"] = json::array();
   EXPECT_THAT(ToHtml(none), HasSubstr("there is no figure"));
 }
