@@ -17,6 +17,7 @@ Result<Latency> RunSchedule(const ServeBurst& serve, const Schedule& schedule) {
   std::deque<uint64_t> waiting;  // when each was due
   uint64_t now = 0, sent = 0;
   while (sent < schedule.packets || !waiting.empty()) {
+    const bool sending = sent < schedule.packets;
     while (sent < schedule.packets) {
       const auto due = static_cast<uint64_t>(static_cast<double>(sent) * schedule.interval);
       if (due > now) break;
@@ -27,6 +28,7 @@ Result<Latency> RunSchedule(const ServeBurst& serve, const Schedule& schedule) {
         ++latency.lost;
       }
     }
+    if (sending && sent == schedule.packets) latency.behind = waiting.size();
     const auto count = static_cast<unsigned>(std::min<size_t>(waiting.size(), kMaxBurst));
     const auto ticks = serve(count);
     if (!ticks.ok()) return ticks.status();
@@ -45,7 +47,7 @@ Result<double> FindNoDropInterval(const ServeBurst& serve, double near, uint64_t
     for (unsigned trial = 0; trial < kTrials; ++trial) {
       const auto latency = RunSchedule(serve, {.interval = interval, .packets = packets / kTrials});
       if (!latency.ok()) return latency.status();
-      if (latency->lost > 0) ++lossy;
+      if (latency->lost > 0 || latency->behind > 2 * kMaxBurst) ++lossy;
     }
     return lossy > kTrials / 2;
   };

@@ -26,15 +26,17 @@ struct Schedule {
 
 struct Latency {
   uint64_t lost = 0;
+  size_t behind = 0;    // that waited when the last was due
   Histogram residence;  // ticks from when a packet was due until its burst was through
 };
 Result<Latency> RunSchedule(const ServeBurst& serve, const Schedule& schedule);
 
 // Throughput as RFC 2544, 26.1 means it: the shortest interval at which nothing is lost, by
 // halving, to half a percent. As in MLRsearch an interval is judged by most of several short trials
-// (15, of `packets` together): a moment that another program took does not decide. `near`: ticks a
-// packet, from which the search begins (a quarter to four times). kFailedPrecondition when even the
-// longest loses packets.
+// (15, of `packets` together), and one that ends with more than two bursts waiting has lost: its
+// ring would have been too small for a longer one. A moment that another program took does not
+// decide. `near`: ticks a packet, from which the search begins (a quarter to four times).
+// kFailedPrecondition when even the longest loses packets.
 Result<double> FindNoDropInterval(const ServeBurst& serve, double near, uint64_t packets);
 
 }  // namespace flyover

@@ -408,6 +408,7 @@ TEST_F(CliTest, JournalShowsWhoAndWhat) {
 }
 
 TEST_F(CliTest, StagesAreSampledBetweenTwoCalls) {
+  StartDaemon();
   LcoresResult lcores;
   lcores.lcores.resize(2);
   lcores.lcores[0].stages = {
