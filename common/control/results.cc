@@ -22,8 +22,9 @@ FLYOVER_RESULT(PortResult, name, device, driver, tap, vrf, mac, mtu, link_up, ad
                rx_errors, rx_no_mbuf, tap_in_packets, tap_in_writes, tap_out_packets, addresses,
                members, features)
 FLYOVER_RESULT(PortsResult, ports)
+FLYOVER_RESULT(StageResult, name, packets, cycles, cycles_per_packet)
 FLYOVER_RESULT(LcoreResult, index, cpu, numa, busy_percent, busy_cycles, idle_cycles, packets,
-               bursts, loop_max_us, sleeping, ports_queues)
+               bursts, loop_max_us, sleeping, ports_queues, stages)
 FLYOVER_RESULT(LcoresResult, lcores)
 FLYOVER_RESULT(SourceResult, name, kind, rx, from_kernel, generated, copies, tx, punted, dropped,
                buffered, balanced)

@@ -6,7 +6,7 @@
 //
 //   command           args                                      result
 //   show.ports                                                  PortsResult
-//   show.lcores                                                 LcoresResult
+//   show.lcores       {stages}          "start", "stop"         LcoresResult
 //   show.counters                                               CountersResult
 //   show.drops                                                  DropsResult
 //   show.routes       {limit, vrf}      0: all                  RoutesResult
@@ -81,6 +81,13 @@ struct PortsResult {
   std::vector<PortResult> ports;
 };
 
+// Of rounds that were sampled; packets are those that came to the stage.
+struct StageResult {
+  std::string name;
+  uint64_t packets = 0;
+  uint64_t cycles = 0;
+  double cycles_per_packet = 0;  // of the packets that the lcore received in these rounds
+};
 struct LcoreResult {
   uint32_t index = 0;
   uint32_t cpu = 0;
@@ -93,6 +100,7 @@ struct LcoreResult {
   uint64_t loop_max_us = 0;
   bool sleeping = false;
   std::vector<std::string> ports_queues;  // "wan:0"
+  std::vector<StageResult> stages;        // with --stages
 };
 struct LcoresResult {
   std::vector<LcoreResult> lcores;
@@ -487,6 +495,7 @@ struct BackendChangeResult {
   X(BondMemberResult)              \
   X(PortResult)                    \
   X(PortsResult)                   \
+  X(StageResult)                   \
   X(LcoreResult)                   \
   X(LcoresResult)                  \
   X(SourceResult)                  \

@@ -12,6 +12,7 @@
 #include "common/datapath/burst.h"
 #include "common/datapath/ledger.h"
 #include "common/datapath/reasons.h"
+#include "common/datapath/stage_clock.h"
 #include "common/datapath/token_bucket.h"
 
 namespace flyover {
@@ -37,6 +38,8 @@ class StageContext {
   rte_mempool* pool() const { return options_.pool; }
   Ledger& ledger() { return ledger_; }
   const Ledger& ledger() const { return ledger_; }
+  StageClock& stages() { return stages_; }
+  const StageClock& stages() const { return stages_; }
 
   // The two sinks. Both take over the packet. The source is read from mbuf.port.
   void Drop(rte_mbuf* m, DropReason reason);
@@ -66,6 +69,7 @@ class StageContext {
   std::array<uint64_t, kPuntReasonCount> punts_{};
   std::array<uint64_t, kPuntClassCount> policed_{};
   Ledger ledger_;
+  StageClock stages_;
 };
 
 inline SourceId SourceOf(const rte_mbuf* m) { return SourceId(static_cast<uint8_t>(m->port)); }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <cstring>
@@ -67,7 +68,15 @@ class IpAddress {
 
   bool IsMulticast() const { return is_v4() ? v4().IsMulticast() : v6().IsMulticast(); }
 
-  constexpr bool operator==(const IpAddress&) const = default;
+  // By two words: on the data path, where the default one calls memcmp.
+  constexpr bool operator==(const IpAddress& other) const {
+    struct Words {
+      uint64_t first, second;
+    };
+    const auto own = std::bit_cast<Words>(bytes_);
+    const auto its = std::bit_cast<Words>(other.bytes_);
+    return family_ == other.family_ && own.first == its.first && own.second == its.second;
+  }
   constexpr auto operator<=>(const IpAddress&) const = default;
 
   static std::optional<IpAddress> Parse(std::string_view text);

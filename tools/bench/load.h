@@ -19,6 +19,7 @@ struct Load {
   std::string what;  // for `list`
   bool ipv6 = false;
   uint32_t routes = 1000;
+  uint32_t other_routes = 0;  // of the family that is not sent
   uint32_t flows = 4096;
   FlowChoice choice = FlowChoice::kUniform;
   uint16_t frame = 0;      // bytes without FCS; 0: the smallest that holds the headers
@@ -27,8 +28,10 @@ struct Load {
   unsigned services = 0;   // 0: packets are routed
   unsigned backends = 16;  // of each service
   bool l2dsr = false;      // else IPIP
-  double new_flows = 0;    // share of packets that open a flow of their own
-  bool syn = false;        // these packets are SYNs: a flood
+  // The services had one backend when their flows began: nearly all flows need entries.
+  bool kept = false;
+  double new_flows = 0;  // share of packets that open a flow of their own
+  bool syn = false;      // these packets are SYNs: a flood
   uint32_t connections = 1u << 21;
 };
 

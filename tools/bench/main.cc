@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
 
 #include "common/dpdk/eal.h"
+#include "tools/bench/headline.h"
+#include "tools/bench/html.h"
 #include "tools/bench/report.h"
 #include "tools/bench/self_test.h"
 
@@ -25,6 +28,7 @@ std::atomic<bool> stop{false};
 struct Arguments {
   std::vector<std::string> names;
   std::string against;
+  std::string html;  // a file; empty: none
   Devices devices;
   bool json = false, no_huge = false, keep_all = false;
   unsigned rounds = 15;
@@ -62,7 +66,10 @@ class Bench {
   Status Run(const std::vector<std::unique_ptr<Subject>>& subjects, const std::string& level,
              const std::string& unit);
   int Count(const std::vector<Load>& loads) const;
-  int Print() const;
+  Result<nlohmann::json> StagesOf(const std::vector<Load>& loads) const;
+  int Latencies(const std::vector<Load>& loads) const;
+  int Stages(const std::vector<Load>& loads) const;
+  int Print(bool headline) const;
 
   CLI::App app_{
       "flyover bench: what a packet costs on this machine, in TSC ticks.\n"
@@ -71,23 +78,30 @@ class Bench {
       "memory), device (DPDK devices: the level to compare with other programs).\n"
       "Exit codes: 0 measured, 1 failed, 2 usage."};
   CLI::App *list_ = nullptr, *quick_ = nullptr, *path_ = nullptr, *device_ = nullptr,
-           *kernels_ = nullptr, *self_test_ = nullptr, *count_ = nullptr;
+           *kernels_ = nullptr, *self_test_ = nullptr, *count_ = nullptr, *stages_ = nullptr,
+           *memory_ = nullptr, *latency_ = nullptr;
   Arguments arguments_;
   Context context_;
   std::vector<LevelReport> levels_;
+  nlohmann::json stages_shown_;  // in the HTML page
 };
 
 void Bench::Define() {
   app_.require_subcommand(0, 1);
   app_.fallthrough();
   quick_ = app_.add_subcommand("quick", "the headline table, in less than three minutes (default)");
+  app_.add_flag_callback(
+      "--quick", [] {}, "the same as `quick`");
   list_ = app_.add_subcommand("list", "the named loads and kernels");
   path_ = app_.add_subcommand("path", "loads through the loop, from memory to memory");
   device_ = app_.add_subcommand("device", "loads through DPDK devices");
   kernels_ = app_.add_subcommand("kernels", "tables and functions on arrays");
   self_test_ = app_.add_subcommand("self-test", "plant faults and see that they are found");
   count_ = app_.add_subcommand("count", "for the instruction gate: run under callgrind");
-  for (CLI::App* const level : {path_, device_, kernels_, count_}) {
+  stages_ = app_.add_subcommand("stages", "path loads: ticks of each stage, sampled");
+  latency_ = app_.add_subcommand("latency", "path loads: no-drop rate, and residence below it");
+  memory_ = app_.add_subcommand("memory", "what a data plane with full tables takes");
+  for (CLI::App* const level : {path_, device_, kernels_, count_, stages_, latency_}) {
     level->add_option("name", arguments_.names, "see `flyover bench list`");
   }
   device_->add_option("--against", arguments_.against, "interleave with another program: testpmd")
@@ -117,6 +131,8 @@ void Bench::Define() {
   app_.add_flag("--imix", arguments_.imix, "7:4:1 of the smallest, 570 and 1514 bytes");
   app_.add_flag("--zipf", arguments_.zipf, "few flows send most packets");
   app_.add_flag("--json", arguments_.json, "JSON with every sample");
+  app_.add_option("--html", arguments_.html, "also write the run as a page with plots")
+      ->type_name("FILE");
   app_.add_flag("--no-huge", arguments_.no_huge, "use small pages");
   app_.add_flag("--keep-disturbed", arguments_.keep_all,
                 "use rounds in which the machine was disturbed");
@@ -266,11 +282,103 @@ int Bench::Count(const std::vector<Load>& loads) const {
   return kOk;
 }
 
-int Bench::Print() const {
+// [{load, ticks, stages: [{stage, ticks, packets}]}]
+Result<nlohmann::json> Bench::StagesOf(const std::vector<Load>& loads) const {
+  nlohmann::json all = nlohmann::json::array();
+  for (const Load& load : loads) {
+    if (stop) break;
+    const auto costs = MeasureStages(load, arguments_.seed, arguments_.bursts * 10);
+    if (!costs.ok()) return costs.status();
+    nlohmann::json rows = nlohmann::json::array();
+    double sum = 0;
+    for (const StageCost& cost : *costs) {
+      sum += cost.cycles;
+      rows.push_back({{"stage", cost.name}, {"ticks", cost.cycles}, {"packets", cost.packets}});
+    }
+    all.push_back({{"load", load.name}, {"stages", rows}, {"ticks", sum}});
+  }
+  return all;
+}
+
+int Bench::Stages(const std::vector<Load>& loads) const {
+  const auto all = StagesOf(loads);
+  if (!all.ok()) return Fail(all.status());
   if (arguments_.json) {
-    std::cout << ToJson(levels_, context_).dump(2) << "\n";
+    std::cout << all->dump(2) << "\n";
+    return kOk;
+  }
+  for (const nlohmann::json& load : *all) {
+    std::printf("%s\n  %-20s %13s %10s\n", load["load"].get<std::string>().c_str(), "stage",
+                "ticks/packet", "packets");
+    for (const nlohmann::json& stage : load["stages"]) {
+      std::printf("  %-20s %13.1f %10lu\n", stage["stage"].get<std::string>().c_str(),
+                  stage["ticks"].get<double>(), stage["packets"].get<uint64_t>());
+    }
+    std::printf("  %-20s %13.1f\n", "all", load["ticks"].get<double>());
+  }
+  return kOk;
+}
+
+int Bench::Latencies(const std::vector<Load>& loads) const {
+  const double per_us = static_cast<double>(rte_get_tsc_hz()) / 1e6;
+  nlohmann::json all = nlohmann::json::array();
+  for (const Load& load : loads) {
+    if (stop) break;
+    const Disturbance disturbance(context_.cpu);
+    const auto report = MeasureLatency(load, arguments_.seed, arguments_.bursts * 5);
+    if (!report.ok()) return Fail(report.status());
+    const std::string disturbed = disturbance.Verdict();
+    nlohmann::json rows = nlohmann::json::array();
+    if (!arguments_.json) {
+      std::printf("%s: %.2f M/s without loss%s\n  %6s %8s %8s %8s %8s %8s us\n", load.name.c_str(),
+                  per_us / report->interval,
+                  disturbed.empty() ? "" : (" (DISTURBED: " + disturbed + ")").c_str(), "rate",
+                  "p50", "p99", "p99.9", "p99.99", "max");
+    }
+    for (const LatencyReport::Point& point : report->points) {
+      const Histogram& h = point.latency.residence;
+      const auto us = [&](double share) { return static_cast<double>(h.Quantile(share)) / per_us; };
+      rows.push_back({{"share", point.share},
+                      {"p50_us", us(0.5)},
+                      {"p99_us", us(0.99)},
+                      {"p999_us", us(0.999)},
+                      {"p9999_us", us(0.9999)},
+                      {"max_us", us(1)},
+                      {"packets", h.total()},
+                      {"lost", point.latency.lost}});
+      if (arguments_.json) continue;
+      std::printf("  %5.0f%% %8.2f %8.2f %8.2f %8.2f %8.2f", point.share * 100, us(0.5), us(0.99),
+                  us(0.999), us(0.9999), us(1));
+      if (point.latency.lost > 0) std::printf("  %lu lost", point.latency.lost);
+      std::printf("\n");
+    }
+    all.push_back({{"load", load.name},
+                   {"no_drop_per_second", per_us * 1e6 / report->interval},
+                   {"disturbed", disturbed},
+                   {"points", rows}});
+  }
+  if (arguments_.json) std::cout << all.dump(2) << "\n";
+  return kOk;
+}
+
+int Bench::Print(bool headline) const {
+  const auto figures = HeadlineOf(levels_, context_.seed, static_cast<double>(rte_get_tsc_hz()));
+  nlohmann::json out = ToJson(levels_, context_);
+  if (headline) out["headline"] = HeadlineJson(figures);
+  if (arguments_.json) {
+    std::cout << out.dump(2) << "\n";
   } else {
     std::cout << ToText(levels_, context_);
+    if (headline) std::cout << "\n" << HeadlineText(figures);
+  }
+  if (!arguments_.html.empty()) {
+    if (!stages_shown_.is_null()) out["stages"] = stages_shown_;
+    std::ofstream file(arguments_.html);
+    file << ToHtml(out);
+    file.close();
+    if (!file) {
+      return Fail(Status(StatusCode::kUnavailable, "cannot write " + arguments_.html));
+    }
   }
   for (const LevelReport& level : levels_) {
     if (!level.measured.series.empty() && level.measured.series.front().ticks.empty())
@@ -290,9 +398,10 @@ int Bench::Main(int argc, char** argv) {
   const bool quick = app_.get_subcommands().empty() || quick_->parsed();
   // What cannot be is said before anything starts.
   const auto loads =
-      ChosenLoads(quick ? std::vector<std::string>{"router-64", "router-full-table", "router6-64",
-                                                   "router6-full-table", "lb-ipip-4k", "lb-ipip-1m",
-                                                   "lb-new-flows"}
+      ChosenLoads(quick ? std::vector<std::string>{"router-64", "router-full-table", "router-230k",
+                                                   "router6-64", "router6-full-table", "lb-ipip-4k",
+                                                   "lb-ipip-kept-4k", "lb-ipip-1m",
+                                                   "lb-ipip-kept-1m", "lb-new-flows"}
                         : std::vector<std::string>{"router-64", "router6-64", "lb-ipip-4k"});
   if (kernels_->parsed()) {
     if (Status status = CheckKernelNames(); !status.ok()) return Fail(status);
@@ -302,6 +411,12 @@ int Bench::Main(int argc, char** argv) {
   if (Status status = Start(); !status.ok()) return Fail(status);
   if (self_test_->parsed()) return RunSelfTest() ? kOk : kFailed;
   if (count_->parsed()) return Count(loads.value());
+  if (stages_->parsed()) return Stages(loads.value());
+  if (latency_->parsed()) return Latencies(loads.value());
+  if (memory_->parsed()) {
+    const Status measured = MeasureMemory(arguments_.seed);
+    return measured.ok() ? kOk : Fail(measured);
+  }
   Status status = Status::Ok();
   if (kernels_->parsed()) status = RunKernels();
   if (path_->parsed() || quick) status = RunPath(loads.value());
@@ -311,10 +426,17 @@ int Bench::Main(int argc, char** argv) {
   }
   if (device_->parsed()) status = RunDevice(loads.value());
   if (!status.ok()) {
-    if (!levels_.empty()) (void)Print();
+    if (!levels_.empty()) (void)Print(quick);
     return Fail(status);
   }
-  const int code = Print();
+  if (!arguments_.html.empty() && !kernels_->parsed() && !stop) {
+    auto stages = quick ? StagesOf({*FindLoad("router-64"), *FindLoad("router6-64"),
+                                    *FindLoad("lb-ipip-4k"), *FindLoad("lb-ipip-kept-4k")})
+                        : StagesOf(loads.value());
+    if (!stages.ok()) return Fail(stages.status());
+    stages_shown_ = std::move(*stages);
+  }
+  const int code = Print(quick);
   StopEal();
   return code;
 }

@@ -43,6 +43,11 @@ std::string TableOf(const LevelReport& level, uint64_t seed) {
   const size_t rounds = series.empty() ? 0 : series.front().ticks.size();
   text += Format("  %zu rounds, %zu thrown away", rounds, level.measured.rejected.size());
   if (!level.measured.rejected.empty()) text += "; the last: " + level.measured.rejected.back();
+  if (!level.measured.kept_disturbed.empty()) {
+    text += Format("; %zu of those shown were DISTURBED; the last: ",
+                   level.measured.kept_disturbed.size()) +
+            level.measured.kept_disturbed.back();
+  }
   if (level.measured.interrupted) text += "; interrupted: this is what was measured until then";
   if (rounds == 0) text += "; no figure: no round was undisturbed";
   return text + "\n";
@@ -82,6 +87,7 @@ nlohmann::json ToJson(const std::vector<LevelReport>& levels, const Context& con
                              {"unit", level.unit},
                              {"series", rows},
                              {"rejected", level.measured.rejected},
+                             {"kept_disturbed", level.measured.kept_disturbed},
                              {"interrupted", level.measured.interrupted}});
   }
   return out;

@@ -28,7 +28,7 @@ Result<SeriesReport> RunSeries(const std::vector<std::unique_ptr<Subject>>& subj
       const auto sample = subjects[s]->Measure();
       if (!sample.ok()) return sample.status();
       samples[s] = *sample;
-      const std::string verdict = disturbance.Verdict();
+      const std::string verdict = options.judge(disturbance);
       if (!verdict.empty()) disturbed = subjects[s]->name() + ": " + verdict;
     }
     std::reverse(order.begin(), order.end());
@@ -36,6 +36,7 @@ Result<SeriesReport> RunSeries(const std::vector<std::unique_ptr<Subject>>& subj
       report.rejected.push_back(disturbed);
       continue;
     }
+    if (!disturbed.empty()) report.kept_disturbed.push_back(disturbed);
     ++good;
     for (size_t s = 0; s < subjects.size(); ++s) {
       report.series[s].ticks.push_back(samples[s].ticks);

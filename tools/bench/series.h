@@ -20,8 +20,9 @@ struct Series {
 };
 
 struct SeriesReport {
-  std::vector<Series> series;         // of equal length: rounds that were undisturbed for all
-  std::vector<std::string> rejected;  // why each other round was thrown away
+  std::vector<Series> series;               // of equal length: rounds that were undisturbed for all
+  std::vector<std::string> rejected;        // why each other round was thrown away
+  std::vector<std::string> kept_disturbed;  // the same, of rounds that were kept all the same
   bool interrupted = false;
 };
 
@@ -31,6 +32,8 @@ struct SeriesOptions {
   bool reject = true;                       // rounds during which the machine was disturbed
   const std::atomic<bool>* stop = nullptr;  // set by Ctrl-C
   std::function<void(const std::string&)> progress;
+  // Why a sample cannot be used, "" for a good one; what tests put in the machine's place.
+  std::function<std::string(const Disturbance&)> judge = &Disturbance::Verdict;
 };
 
 // Ends with the first error of a subject. A round that was disturbed is repeated, at most as often

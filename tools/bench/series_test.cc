@@ -36,6 +36,7 @@ class SeriesTest : public ::testing::Test {
     }
     options_.rounds = 3;
     options_.reject = false;
+    options_.judge = [](const Disturbance&) { return ""; };
   }
   std::string log_;
   std::vector<std::unique_ptr<Subject>> subjects_;
@@ -66,6 +67,39 @@ TEST_F(SeriesTest, AnInterruptKeepsWhatIsThere) {
   EXPECT_TRUE(report.value().interrupted);
   EXPECT_EQ(report.value().series[0].ticks.size(), report.value().series[1].ticks.size());
   EXPECT_EQ(report.value().series[0].ticks.size(), 1u) << "the round in work is no pair";
+}
+
+// The second sample of all is disturbed.
+std::function<std::string(const Disturbance&)> SecondIsDisturbed() {
+  return [n = 0](const Disturbance&) mutable { return ++n == 2 ? "stolen" : ""; };
+}
+
+TEST_F(SeriesTest, ADisturbedRoundIsThrownAwayForAllAndRepeated) {
+  options_.reject = true;
+  options_.judge = SecondIsDisturbed();
+  const auto report = RunSeries(subjects_, options_);
+  ASSERT_TRUE(report.ok());
+  EXPECT_EQ(report.value().rejected, (std::vector<std::string>{"b: stolen"}));
+  EXPECT_TRUE(report.value().kept_disturbed.empty());
+  EXPECT_EQ(report.value().series[0].ticks, (std::vector<double>{2, 3, 4}));
+}
+
+TEST_F(SeriesTest, ADisturbedRoundThatIsKeptIsMarked) {
+  options_.judge = SecondIsDisturbed();
+  const auto report = RunSeries(subjects_, options_);
+  ASSERT_TRUE(report.ok());
+  EXPECT_TRUE(report.value().rejected.empty());
+  EXPECT_EQ(report.value().kept_disturbed, (std::vector<std::string>{"b: stolen"}));
+  EXPECT_EQ(report.value().series[0].ticks, (std::vector<double>{1, 2, 3}));
+}
+
+TEST_F(SeriesTest, GivesUpAfterTwiceAsManyRounds) {
+  options_.reject = true;
+  options_.judge = [](const Disturbance&) { return "stolen"; };
+  const auto report = RunSeries(subjects_, options_);
+  ASSERT_TRUE(report.ok());
+  EXPECT_EQ(report.value().rejected.size(), 6u);
+  EXPECT_TRUE(report.value().series[0].ticks.empty());
 }
 
 }  // namespace

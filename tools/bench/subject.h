@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/status.h"
+#include "tools/bench/latency.h"
 #include "tools/bench/load.h"
 
 namespace flyover {
@@ -41,6 +43,30 @@ Result<std::unique_ptr<Subject>> MakeFaultySubject(const Load& load, Fault fault
 // The path level for instrumentation: `bursts` bursts after warming, collected by valgrind's
 // callgrind only inside RunOnce, and dumped under the load's name. Prints the packets.
 Status CountInstructions(const Load& load, uint64_t seed, uint32_t bursts);
+
+// The path level with sampled stages: name, cycles per packet, packets that came to it. Stages that
+// nothing came to are left out.
+struct StageCost {
+  std::string_view name;
+  double cycles = 0;
+  uint64_t packets = 0;
+};
+Result<std::vector<StageCost>> MeasureStages(const Load& load, uint64_t seed, uint32_t bursts);
+
+// The path level by an open-loop schedule (latency.h): the shortest interval without loss, and
+// residence at 10, 50 and 90 % of that rate.
+struct LatencyReport {
+  double interval = 0;  // ticks
+  struct Point {
+    double share = 0;  // of the no-drop rate
+    Latency latency;
+  };
+  std::vector<Point> points;
+};
+Result<LatencyReport> MeasureLatency(const Load& load, uint64_t seed, uint32_t bursts);
+
+// What a whole data plane takes: see memory.cc.
+Status MeasureMemory(uint64_t seed);
 
 // The device level: DPDK's pcap device, which gives the frames of a file again and again, into its
 // null device; or devices of the caller. All of RunOnce and of both drivers is inside the clock.

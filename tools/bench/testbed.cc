@@ -36,6 +36,14 @@ Result<std::unique_ptr<Testbed>> Testbed::Create(const Load& load, const std::st
   }
   bed->dataplane_->port_table().Publish(std::move(ports), qsbr);
   if (Status status = bed->FillRoutes(load, seed); !status.ok()) return status;
+  if (load.other_routes > 0) {
+    Load other = load;
+    other.ipv6 = !load.ipv6;
+    other.routes = load.other_routes;
+    const std::vector<IpPrefix> sent = std::move(bed->prefixes_);
+    if (Status status = bed->FillRoutes(other, seed); !status.ok()) return status;
+    bed->prefixes_ = sent;
+  }
   if (load.services > 0) bed->FillServices(load);
   return bed;
 }
@@ -96,8 +104,17 @@ void Testbed::FillServices(const Load& load) {
       dataplane_->services(), dataplane_->qsbr(),
       std::vector<const lb::ConnectionTable*>{lcore().lb().connections.get()},
       std::vector<const lb::LbCounters*>{&lcore().lb().counters});
-  (void)services_->Apply(config, std::chrono::steady_clock::now(),
-                         std::chrono::system_clock::now());
+  const auto apply = [this](const lb::LbConfig& with) {
+    (void)services_->Apply(with, std::chrono::steady_clock::now(),
+                           std::chrono::system_clock::now());
+  };
+  if (load.kept) {
+    // Nobody moves the manager's time on, so the table of the one backend is kept for ever.
+    lb::LbConfig before = config;
+    for (lb::ServiceConfig& service : before.services) service.backends.resize(1);
+    apply(before);
+  }
+  apply(config);
 }
 
 uint64_t Testbed::received() const {

@@ -145,6 +145,10 @@ class Parser {
       if (std::string_view(command.name) == "drops") {
         app->add_flag("--all", result_.all, "Reasons without packets, too");
       }
+      if (std::string_view(command.name) == "lcores") {
+        app->add_flag("--stages", result_.stages,
+                      "Cycles per packet of each stage, sampled for a second");
+      }
       if (std::string_view(command.name) == "routes") {
         app->add_flag("--refused", result_.refused, "Those that there is no room for");
         AddLimit(app);

@@ -24,6 +24,7 @@ struct Invocation {
   uint32_t weight = 0;
   std::optional<uint64_t> limit;      // show.routes, show.connections, show.journal, show.ecmp
   bool all = false;                   // show.drops
+  bool stages = false;                // show.lcores
   bool diff = false;                  // show.sync
   bool refused = false;               // show.routes
   std::string vrf;                    // show.routes, route, lookup, sync; empty: the main one

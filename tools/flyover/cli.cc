@@ -29,6 +29,7 @@ using nlohmann::json;
 
 // More than the daemon gives its own handlers, so that its reason is seen rather than ours.
 constexpr std::chrono::seconds kTimeout{40};
+constexpr std::chrono::seconds kStageSampling{1};
 constexpr uint64_t kDefaultLimit = 100;
 
 std::string JsonText(const json& value) {
@@ -83,6 +84,7 @@ class Cli {
         command == "show.ecmp") {
       args["limit"] = invocation_.limit.value_or(kDefaultLimit);
     }
+    if (invocation_.stages) args["stages"] = "stop";
     if (command == "show.routes" && invocation_.refused) args["refused"] = true;
     if (!invocation_.vrf.empty()) args["vrf"] = invocation_.vrf;
     if (command == "show.sync") args["diff"] = invocation_.diff;
@@ -143,6 +145,12 @@ class Cli {
                              " (root and members of the document's control.group may)"});
       }
       return Complain(client.status());
+    }
+    if (invocation_.stages) {
+      // What lcores sample between the two calls.
+      const Result<json> started =
+          client->Call(invocation_.command, {{"stages", "start"}}, kTimeout);
+      if (started.ok()) std::this_thread::sleep_for(kStageSampling);
     }
     const Result<json> answer = client->Call(invocation_.command, args, kTimeout);
     if (client->lost()) {

@@ -407,6 +407,28 @@ TEST_F(CliTest, JournalShowsWhoAndWhat) {
             "9 entries (the last 1 shown; --limit 0 shows all)\n");
 }
 
+TEST_F(CliTest, StagesAreSampledBetweenTwoCalls) {
+  StartDaemon();
+  LcoresResult lcores;
+  lcores.lcores.resize(2);
+  lcores.lcores[0].stages = {
+      {"receive", 640, 12'800, 20.0}, {"encap", 0, 0, 0}, {"fib_lookup", 600, 6'400, 10.0}};
+  lcores.lcores[1].index = 1;
+  lcores.lcores[1].stages = {{"receive", 0, 0, 0}};
+  std::vector<json> asked;
+  Register("show.lcores", [&](const json& args, const ControlReply& reply) {
+    asked.push_back(args);
+    reply.Ok(lcores);
+  });
+  const Outcome outcome = Ask({"show", "lcores", "--stages"});
+  EXPECT_EQ(outcome.code, kExitOk) << outcome.err;
+  EXPECT_EQ(asked, (std::vector<json>{{{"stages", "start"}}, {{"stages", "stop"}}}));
+  EXPECT_THAT(outcome.out, testing::ContainsRegex("receive +20\\.0 +640\n"));
+  EXPECT_THAT(outcome.out, testing::ContainsRegex("all +30\\.0 +640\n"));
+  EXPECT_THAT(outcome.out, testing::Not(HasSubstr("encap")));
+  EXPECT_THAT(outcome.out, HasSubstr("lcore 1: no packets in the time sampled\n"));
+}
+
 // `check` and `bench` become another program: seen from a child process.
 TEST_F(CliTest, CheckAndBenchRunTheirPrograms) {
   for (const char* name : {"flyoverd", "flyover-bench"}) {

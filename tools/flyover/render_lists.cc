@@ -1,4 +1,6 @@
 // Ports, lcores, routes, neighbours, services, backends, connections: one table each.
+#include <cstdio>
+
 #include "tools/flyover/render.h"
 #include "tools/flyover/table.h"
 #include "tools/flyover/units.h"
@@ -102,6 +104,30 @@ std::string Render(const PortsResult& result, const RenderOptions& options) {
          (features.empty() ? "" : "\n" + features.Render());
 }
 
+namespace {
+
+// Those stages that packets came to; cycles are of each packet that the lcore received.
+std::string RenderStages(const LcoreResult& lcore, const RenderOptions& options) {
+  const std::string name = "lcore " + std::to_string(lcore.index);
+  if (lcore.stages.front().packets == 0) return name + ": no packets in the time sampled\n";
+  Table table({{"STAGE"}, {"CYCLES/PACKET", kRight}, {"PACKETS", kRight}});
+  double sum = 0;
+  const auto tenths = [](double value) {
+    char text[32];
+    std::snprintf(text, sizeof(text), "%.1f", value);
+    return std::string(text);
+  };
+  for (const StageResult& stage : lcore.stages) {
+    if (stage.cycles == 0) continue;
+    sum += stage.cycles_per_packet;
+    table.AddRow({stage.name, tenths(stage.cycles_per_packet), Count(stage.packets, options)});
+  }
+  table.AddRow({"all", tenths(sum), Count(lcore.stages.front().packets, options)});
+  return name + "\n" + table.Render();
+}
+
+}  // namespace
+
 std::string Render(const LcoresResult& result, const RenderOptions& options) {
   Table table({{"LCORE", kRight},
                {"CPU", kRight},
@@ -121,7 +147,11 @@ std::string Render(const LcoresResult& result, const RenderOptions& options) {
                   std::to_string(tenths / 10) + "." + std::to_string(tenths % 10),
                   HumanDuration(static_cast<double>(l.loop_max_us) / 1e6), Join(l.ports_queues)});
   }
-  return table.empty() ? "no lcores\n" : table.Render();
+  std::string text = table.empty() ? "no lcores\n" : table.Render();
+  for (const LcoreResult& l : result.lcores) {
+    if (!l.stages.empty()) text += "\n" + RenderStages(l, options);
+  }
+  return text;
 }
 
 std::string Render(const RoutesResult& result, const RenderOptions& options) {

@@ -147,8 +147,12 @@ void Daemon::RegisterShow() {
     });
   };
   show("show.ports", [this](const json&) { return ShowPorts(*dataplane_, *kernel_, document_); });
-  show("show.lcores", [this](const json&) {
-    return ShowLcores(*dataplane_, lcore_cpus_, PortNames(), lcore_cycles_);
+  show("show.lcores", [this](const json& args) {
+    const std::string stages = TextArgument(args, "stages");
+    LcoresResult result = ShowLcores(*dataplane_, lcore_cpus_, PortNames(), lcore_cycles_);
+    if (stages == "start") stages_.Start(*dataplane_);
+    if (stages == "stop") stages_.Stop(*dataplane_, result);
+    return result;
   });
   with_vrf("show.routes",
            [this](const json& args, const KernelVrf& vrf,

@@ -102,6 +102,7 @@ class Daemon {
   std::unique_ptr<MetricsSource> metrics_;
   std::unique_ptr<MetricsExporter> exporter_;
   std::unique_ptr<ControlServer> control_;
+  StageMeasurement stages_;
   std::vector<LcoreCycles> lcore_cycles_;  // at the last `show lcores`
   std::vector<EventLoop::Handle> handles_;
   EventLoop::Handle stop_;  // by command, when it has been answered

@@ -119,6 +119,42 @@ LcoresResult ShowLcores(Dataplane& dataplane, const std::vector<unsigned>& cpus,
   return result;
 }
 
+StageMeasurement::Times StageMeasurement::TimesOf(const Lcore& lcore) {
+  Times times;
+  for (size_t s = 0; s < kStageCount; ++s) {
+    const StageClock::StageTime& time = lcore.context().stages().of(static_cast<Stage>(s));
+    times[s] = {time.packets.Get(), time.cycles.Get()};
+  }
+  return times;
+}
+
+void StageMeasurement::Start(Dataplane& dataplane) {
+  before_.clear();
+  for (unsigned l = 0; l < dataplane.lcore_count(); ++l) {
+    before_.push_back(TimesOf(dataplane.lcore(l)));
+    dataplane.lcore(l).EnableStages(true);
+  }
+}
+
+void StageMeasurement::Stop(Dataplane& dataplane, LcoresResult& result) {
+  for (unsigned l = 0; l < before_.size(); ++l) {
+    dataplane.lcore(l).EnableStages(false);
+    const Times now = TimesOf(dataplane.lcore(l));
+    const uint64_t received = now[0].first - before_[l][0].first;
+    for (size_t s = 0; s < kStageCount; ++s) {
+      StageResult stage;
+      stage.name = kStageNames[s];
+      stage.packets = now[s].first - before_[l][s].first;
+      stage.cycles = now[s].second - before_[l][s].second;
+      if (received > 0) {
+        stage.cycles_per_packet = static_cast<double>(stage.cycles) / static_cast<double>(received);
+      }
+      result.lcores[l].stages.push_back(std::move(stage));
+    }
+  }
+  before_.clear();
+}
+
 CountersResult ShowCounters(const LedgerTotals& totals, const Document& document) {
   CountersResult result;
   result.total.name = "total";

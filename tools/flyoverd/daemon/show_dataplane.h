@@ -1,7 +1,9 @@
 // What `flyover show ports|lcores|counters|drops` answers.
 #pragma once
 
+#include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/control/results.h"
@@ -22,6 +24,20 @@ struct LcoreCycles {
 };
 LcoresResult ShowLcores(Dataplane& dataplane, const std::vector<unsigned>& cpus,
                         const std::vector<std::string>& ports, std::vector<LcoreCycles>& before);
+
+// Where the lcores' cycles go, between Start and Stop. One measurement at a time: a second Start
+// begins it anew.
+class StageMeasurement {
+ public:
+  void Start(Dataplane& dataplane);
+  // Ends it, and enters what was sampled into result.lcores.
+  void Stop(Dataplane& dataplane, LcoresResult& result);
+
+ private:
+  using Times = std::array<std::pair<uint64_t, uint64_t>, kStageCount>;  // packets, cycles
+  static Times TimesOf(const Lcore& lcore);
+  std::vector<Times> before_;
+};
 
 CountersResult ShowCounters(const LedgerTotals& totals, const Document& document);
 DropsResult ShowDrops(const LedgerTotals& totals, Dataplane& dataplane, const Document& document);

@@ -51,8 +51,9 @@ void Lcore::Run() {
   reader_.reset();
 }
 
-bool Lcore::RunOnce() {
-  ctx_.set_now(rte_rdtsc());
+bool Lcore::RunOnceAt(uint64_t now) {
+  ctx_.set_now(now);
+  ctx_.stages().Begin(now);
   unsigned moved = PollRings();
   if (state_.load(std::memory_order_relaxed) == State::kRunning) {
     moved += PollDevices();
@@ -80,6 +81,7 @@ unsigned Lcore::PollDevices() {
       burst_.meta[i].in_port = PortIndex(source.value());
     }
     stats_.bursts.Add(1);
+    ctx_.stages().Lap(Stage::kReceive, count);
     path_.Process(burst_);
   }
   return moved;
@@ -147,6 +149,7 @@ unsigned Lcore::PollRings() {
     }
     burst_.size = count;
     stats_.bursts.Add(1);
+    ctx_.stages().Lap(Stage::kReceive, count);
     path_.Process(burst_);
   }
   for (rte_ring* const ring : egress_rings_) {
@@ -185,7 +188,12 @@ void Lcore::Housekeeping(bool moved) {
     path_.ResumeHeld();
   }
   lb_->Housekeeping(now, options_.services->Load());
+  if (moved) ctx_.stages().Lap(Stage::kHousekeeping, 0);
   tx_.FlushAll(ctx_);
+  if (moved) {
+    ctx_.stages().Lap(Stage::kTransmit, 0);
+    ctx_.stages().End();
+  }
   ctx_.FlushDrops();
   if (moved) last_moved_ = now;
   AnswerSnapshot();

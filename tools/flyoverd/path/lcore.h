@@ -6,6 +6,7 @@
 // monotonic and relaxed.
 #pragma once
 
+#include <rte_cycles.h>
 #include <rte_ring.h>
 
 #include <array>
@@ -82,7 +83,10 @@ class Lcore {
   void Run();
   // One round of the loop, for tests and benchmarks that drive it themselves. True when it moved a
   // packet.
-  bool RunOnce();
+  bool RunOnce() { return RunOnceAt(rte_rdtsc()); }
+  // The same at a moment of the caller's (TSC ticks, never going back): for counts of instructions,
+  // which must not depend on how fast the machine is.
+  bool RunOnceAt(uint64_t now);
 
   // Any thread that has put something into a ring of this lcore.
   Wakeup& wakeup() { return idle_.wakeup(); }
@@ -91,6 +95,8 @@ class Lcore {
   // Takes no more packets from devices; drops what is held; goes on serving its rings.
   void Drain() { SetState(State::kDraining); }
   void Stop() { SetState(State::kStopped); }
+  // Samples where cycles go (StageClock); read from context().stages().
+  void EnableStages(bool on) { ctx_.stages().Enable(on); }
   LedgerSnapshot& snapshot() { return snapshot_; }
   const LcoreStats& stats() const { return stats_; }
   bool sleeping() const { return sleeping_.load(std::memory_order_relaxed); }

@@ -76,9 +76,11 @@ void Path::ProcessFrames(Burst& burst) {
   answers_.size = 0;
   router::EthernetEdges ethernet;
   router::EthernetInput(ctx_, *router_.ports->Load(), burst, frames, ethernet);
+  ctx_.stages().Lap(Stage::kEthernetInput, burst.size);
   IndexList valid;
   router::Ipv4Input(ctx_, router_.flow_key, burst, ethernet.ipv4, valid);
   router::Ipv6Input(ctx_, router_.flow_key, burst, ethernet.ipv6, valid);
+  ctx_.stages().Lap(Stage::kIpInput, ethernet.ipv4.size + ethernet.ipv6.size);
   const router::PortTable& ports = *router_.ports->Load();
   if (__builtin_expect((ports.features & router::kReversePath) != 0, 0)) {
     router::CheckReversePath(ctx_, router_, ports, burst, valid);
@@ -94,12 +96,16 @@ void Path::ServeAndForward(Burst& burst, const IndexList& valid) {
   } else {
     lb::ServiceEdges service;
     lb::ServiceLookup(ctx_, lb_, services, burst, valid, service);
+    ctx_.stages().Lap(Stage::kServiceLookup, valid.size);
     if (service.balance.size > 0) {
       lb::ConnectionEdges connection;
       lb::ConnectionLookup(ctx_, lb_, *services, burst, service.balance, connection);
+      ctx_.stages().Lap(Stage::kConnectionLookup, service.balance.size);
       IndexList selected = connection.hit;
       lb::BackendSelect(ctx_, lb_, *services, burst, connection.miss, selected);
+      ctx_.stages().Lap(Stage::kBackendSelect, connection.miss.size);
       lb::Encap(ctx_, lb_, *services, burst, selected, service.route);
+      ctx_.stages().Lap(Stage::kEncap, selected.size);
     }
     Forward(burst, service.route);
   }
@@ -109,7 +115,9 @@ void Path::Forward(Burst& burst, const IndexList& in) {
   if (in.size == 0) return;
   IndexList forward, fits, too_long;
   router::FibLookup(ctx_, router_, burst, in, forward, carried_, answers_);
+  ctx_.stages().Lap(Stage::kFibLookup, in.size);
   router::TtlMtu(ctx_, router_, burst, forward, fits, too_long, answers_);
+  ctx_.stages().Lap(Stage::kTtlMtu, forward.size);
   Transmit(burst, fits);
   for (const uint8_t i : too_long) {
     Burst& pieces = pieces_[&burst == &pieces_[0] ? 1 : 0];
@@ -122,12 +130,14 @@ void Path::Transmit(Burst& burst, const IndexList& in) {
   IndexList ready;
   std::array<PortIndex, kMaxBurst> egress;
   router::AdjacencyRewrite(ctx_, router_, burst, in, ready, egress, answers_);
+  ctx_.stages().Lap(Stage::kAdjacencyRewrite, in.size);
   const router::PortTable& ports = *router_.ports->Load();
   if (__builtin_expect((ports.features & router::kRewritten) != 0, 0)) {
     router::RewriteForPorts(ports, burst, ready, egress);
   }
   if (__builtin_expect(!ports.tunnels.empty(), 0)) EnterTunnels(burst, ready, egress);
   for (const uint8_t i : ready) tx_.Add(ctx_, egress[i], burst.pkt[i]);
+  ctx_.stages().Lap(Stage::kTransmit, ready.size);
 }
 
 void Path::EnterTunnels(Burst& burst, IndexList& ready,
@@ -140,6 +150,7 @@ void Path::EnterTunnels(Burst& burst, IndexList& ready,
   ready = others;
   if (entering.size == 0) return;
   router::TunnelOutput(ctx_, router_, burst, entering, egress, outer, answers_);
+  ctx_.stages().Lap(Stage::kTunnels, entering.size);
   // Once only: what leads into a tunnel again is dropped there.
   Forward(burst, outer);
 }
