@@ -5,10 +5,11 @@
 
 namespace flyover::router {
 
-// RTPROT_* of the document's static routes, IFA_PROTO of its addresses. Free in
-// /etc/iproute2/rt_protos; `ip route show proto 197` lists ours.
-inline constexpr uint8_t kStaticProtocol = 197;
+// RTPROT_* of the document's static routes, IFA_PROTO of its addresses; `ip route show proto 170`
+// lists ours. Free in /etc/iproute2/rt_protos, and outside 186 to 199: zebra takes those for its
+// own, does not redistribute them, and sweeps what it does not know.
+inline constexpr uint8_t kStaticProtocol = 170;
 // IFA_PROTO of VIP addresses, RTPROT_* of VIP routes.
-inline constexpr uint8_t kVipProtocol = 198;
+inline constexpr uint8_t kVipProtocol = 171;
 
 }  // namespace flyover::router

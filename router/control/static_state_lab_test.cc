@@ -37,10 +37,10 @@ class StaticStateLab : public KernelLab {
     for (const Status& error : errors) ADD_FAILURE() << error.message();
   }
   std::string Routes() const {
-    return ns.Output("ip route show proto 197; ip -6 route show proto 197");
+    return ns.Output("ip route show proto 170; ip -6 route show proto 170");
   }
   // "ADDRESS/LENGTH " of every address under that protocol number; Debian 12's ip cannot tell.
-  std::string Addresses(int protocol = 197) const {
+  std::string Addresses(int protocol = 170) const {
     Result<netlink::Socket> socket = netlink::Socket::Open({ns.name(), {}, 0});
     std::string text;
     for (const uint8_t family : netlink::kIpFamilies) {
@@ -100,7 +100,7 @@ TEST_F(StaticStateLab, DocumentGoesIntoTheKernelAndOutAgain) {
   ASSERT_TRUE(later.ok());
   ExpectNoErrors(later->Apply(Ports({"192.0.2.1/24"}, {"10.0.0.7/24"}),
                               {Route("10.9.0.0/16", {Via("10.0.0.4")})}));
-  EXPECT_EQ(ns.Output("ip route show proto 197 | wc -l"), "1\n") << Routes();
+  EXPECT_EQ(ns.Output("ip route show proto 170 | wc -l"), "1\n") << Routes();
   EXPECT_TRUE(Has(Routes(), "10.9.0.0/16 via 10.0.0.4 dev lan")) << Routes();
   EXPECT_FALSE(Has(Addresses(), "2001:db8:1::1"));
   EXPECT_FALSE(Has(Addresses(), "10.0.0.1/24"));
@@ -191,7 +191,7 @@ TEST_F(StaticStateLab, VipsAreMarkedHostAddresses) {
     EXPECT_TRUE(vips->Remove(kLan, *IpAddress::Parse("10.0.0.1")).ok());
     EXPECT_TRUE(vips->Remove(kLan, *IpAddress::Parse("10.0.0.222")).ok()) << "was not there";
   }
-  EXPECT_TRUE(Has(Addresses(198), "10.0.0.100/32")) << Addresses(198);
+  EXPECT_TRUE(Has(Addresses(171), "10.0.0.100/32")) << Addresses(171);
   const std::string six = ns.Output("ip -6 -o addr show dev lan to 2001:db8:1::100");
   EXPECT_TRUE(Has(six, "2001:db8:1::100/128")) << six;
   EXPECT_TRUE(Has(six, "deprecated")) << six;
@@ -208,8 +208,8 @@ TEST_F(StaticStateLab, VipsAreMarkedHostAddresses) {
   // The next process keeps those that are still wanted.
   Result<VipAddresses> vips = VipAddresses::Open(ns.name(), ports, {{kLan, v6}});
   ASSERT_TRUE(vips.ok());
-  EXPECT_FALSE(Has(Addresses(198), "10.0.0.100"));
-  EXPECT_TRUE(Has(Addresses(198), "2001:db8:1::100"));
+  EXPECT_FALSE(Has(Addresses(171), "10.0.0.100"));
+  EXPECT_TRUE(Has(Addresses(171), "2001:db8:1::100"));
   Ip("addr add 10.0.0.100/32 dev lan");
   EXPECT_EQ(vips->Add(kLan, v4).code(), StatusCode::kFailedPrecondition);
 }

@@ -13,7 +13,7 @@ from lab.node import Node
 
 VIPS = ("192.0.2.1", "2001:db8:100::1")
 HOLD_UP, HOLD_DOWN = 2.0, 1.0
-TABLE = 198
+TABLE = 171
 
 
 def config(lab):
