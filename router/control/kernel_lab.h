@@ -26,7 +26,7 @@ inline constexpr PortIndex kLan{1};
 // A RIB of its own with small tables.
 struct RibUnderTest {
   explicit RibUnderTest(const RouteCapacity& capacity = {})
-      : qsbr(1), tables(Options()), rib(tables, qsbr, capacity) {
+      : qsbr(1), tables(Options()), rib(tables, qsbr, {capacity}) {
     for (const PortIndex port : {kWan, kLan}) {
       rib.SetPort(port, {MacAddress{{2, 0, 0, 0, 0, port.value()}}, 1500, true});
     }
