@@ -199,7 +199,7 @@ Result<LatencyReport> MeasureLatency(const Load& load, uint64_t seed, uint32_t b
   for (const double share : {0.1, 0.5, 0.9}) {
     auto latency = RunSchedule(serve, {.interval = *interval / share, .packets = packets});
     if (!latency.ok()) return latency.status();
-    report.points.push_back({share, std::move(*latency)});
+    report.points.push_back({share, *latency});
   }
   return report;
 }

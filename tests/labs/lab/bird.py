@@ -28,6 +28,22 @@ protocol kernel kernel6 {{ ipv6 {{ export {export}; }}; }}
         return self.node.run(["birdc", "-s", self.socket, *command.split()], check=False).stdout
 
 
+    def sessions(self):
+        """{name: seconds of the day since when} of the BGP sessions that are up."""
+        rows = [line.split() for line in self.show("show protocols").splitlines() if " BGP " in line]
+        return {r[0]: _seconds(r[4]) for r in rows if r[-1] == "Established"}
+
+
+def same_sessions(before, after):
+    """BIRD's times of one moment differ by a millisecond now and then."""
+    return before.keys() == after.keys() and all(abs(before[n] - after[n]) < 0.5 for n in before)
+
+
+def _seconds(clock):
+    hours, minutes, seconds = clock.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
 def bgp(name, asn, peer, peer_asn, networks=()):
     """One session; its family's routes only. `networks` are announced as they are."""
     family = 6 if ":" in peer else 4
