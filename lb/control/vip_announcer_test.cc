@@ -11,7 +11,7 @@ class VipAnnouncerTest : public ::testing::Test {
  protected:
   VipAnnouncerTest() { announcer_.SetHolds({.up = milliseconds(500), .down = milliseconds(300)}); }
   // After so many ms more, with these VIPs having backends or not.
-  void After(int ms, std::map<IpAddress, bool> healthy) {
+  void After(int ms, const std::map<IpAddress, bool>& healthy) {
     now_ += milliseconds(ms);
     announcer_.Update(healthy, now_);
   }
