@@ -4,7 +4,7 @@
 
 namespace flyover {
 
-bool MakeRoom(rte_mbuf*& m, uint16_t carried, uint16_t room, rte_mempool* pool) {
+bool internal::MakeRoomInFront(rte_mbuf*& m, uint16_t carried, uint16_t room, rte_mempool* pool) {
   rte_pktmbuf_adj(m, carried);
   rte_mbuf* const head = PushFront(m, room, pool);
   if (head == nullptr) return false;

@@ -19,6 +19,7 @@ namespace flyover {
 // kEthernetInput has the check of the buffer's shape too; kTransmit the buffers and the driver.
 enum class Stage : uint8_t {
   kReceive,
+  kPlainInput,
   kEthernetInput,
   kIpInput,
   kServiceLookup,
@@ -32,11 +33,11 @@ enum class Stage : uint8_t {
   kHousekeeping,
   kTransmit,
 };
-inline constexpr size_t kStageCount = 13;
+inline constexpr size_t kStageCount = 14;
 inline constexpr std::array<std::string_view, kStageCount> kStageNames = {
-    "receive",        "ethernet_input", "ip_input",   "service_lookup", "connection_lookup",
-    "backend_select", "encap",          "fib_lookup", "ttl_mtu",        "adjacency_rewrite",
-    "tunnels",        "housekeeping",   "transmit"};
+    "receive",           "plain_input",    "ethernet_input", "ip_input",   "service_lookup",
+    "connection_lookup", "backend_select", "encap",          "fib_lookup", "ttl_mtu",
+    "adjacency_rewrite", "tunnels",        "housekeeping",   "transmit"};
 
 class StageClock {
  public:

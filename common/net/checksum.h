@@ -70,13 +70,15 @@ inline Be16 UpdateChecksum(Be16 checksum, uint16_t old_word, uint16_t new_word) 
 }
 
 // Takes 1 from the TTL. REQUIRES: ttl > 0.
+//
+// TTL is the low byte of its word as a little-endian load sees it, so with m' = m - 1 the sum of
+// RFC 1624, equation 3, is ~HC + 0xfffe whatever the word. TTL, protocol and checksum are one word
+// of 32 bits, loaded and stored whole: a load of it after a store of a part would wait.
 inline void DecrementTtl(Ipv4Header& header) {
-  // TTL is the first byte of its 16-bit word, thus the low byte of a little-endian load. The word
-  // is stored whole: a load of it after a store of one byte would wait for the store.
-  const uint16_t old_word = LoadUnaligned<uint16_t>(&header.ttl);
-  const auto new_word = static_cast<uint16_t>(old_word - 1);
-  StoreUnaligned(&header.ttl, new_word);
-  header.checksum = UpdateChecksum(header.checksum, old_word, new_word);
+  const auto word = LoadUnaligned<uint32_t>(&header.ttl);
+  uint32_t sum = (~word >> 16) + 0xfffe;
+  sum = (sum >> 16) + (sum & 0xffff);
+  StoreUnaligned(&header.ttl, (~sum << 16) | ((word - 1) & 0xffff));
 }
 
 // The pseudo-header of TCP, UDP (RFC 768, 9293) and, over IPv6, ICMPv6 too (RFC 8200 8.1).

@@ -1,5 +1,6 @@
 #include "lb/datapath/backend_select.h"
 
+#include <array>
 #include <cstddef>
 
 #include "common/net/headers.h"
@@ -41,19 +42,21 @@ uint64_t HashFor(LbLcore& lcore, const ServiceEntry& service, const PacketMeta& 
 
 void BackendSelect(StageContext& context, LbLcore& lcore, const ServiceTable& table, Burst& burst,
                    const IndexList& in, IndexList& out) {
+  std::array<uint32_t, kMaxBurst> slices;  // by packet
   for (const unsigned i : in) {
     const PacketMeta& meta = burst.meta[i];
     const ServiceEntry& service = table.Service(ServiceId(meta.service));
-    service.maglev->Prefetch(
-        SliceOf(service.rule, lcore.flow_key, FactsOf(meta, burst.pkt[i], meta.flow_hash)));
+    const FlowFacts facts = FactsOf(meta, burst.pkt[i], HashFor(lcore, service, meta));
+    slices[i] = SliceOf(service.rule, lcore.flow_key, facts);
+    service.maglev->Prefetch(slices[i]);
   }
   const uint16_t tick = lcore.clock.Tick(context.now());
   for (const unsigned i : in) {
     PacketMeta& meta = burst.meta[i];
     const ServiceId id(meta.service);
     const Touch touch = TouchOf(meta, burst.pkt[i]);
-    const uint64_t hash = HashFor(lcore, table.Service(id), meta);
-    FlowChoice choice = ChooseBackend(table, id, lcore.flow_key, FactsOf(meta, burst.pkt[i], hash),
+    FlowChoice choice = ChooseBackend(table, id, slices[i], lcore.flow_key,
+                                      FactsOf(meta, burst.pkt[i], meta.flow_hash),
                                       touch == Touch::kOpen);
     if (!choice.found) {
       lcore.counters.service(id).no_backend.Add(1);

@@ -46,29 +46,30 @@ bool OuterMayFragment(const BackendEntry& backend, const Inner& inner) {
   return backend.df == DfPolicy::kClear;
 }
 
+// The template's header with what differs from packet to packet, in whole words: length,
+// identification and fragment bits are 0 there, and so is the protocol.
 void WriteOuterIpv4(LbLcore& lcore, const BackendEntry& backend, const Inner& inner,
                     uint8_t protocol, uint16_t length, uint8_t* to) {
-  std::memcpy(to, backend.outer.data(), sizeof(Ipv4Header));
-  auto& ip = *reinterpret_cast<Ipv4Header*>(to);
-  ip.tos = inner.traffic_class;
+  const uint8_t* const outer = backend.outer.data();
   const bool may_fragment = OuterMayFragment(backend, inner);
-  const Be16 total_length(length);
-  const Be16 id(may_fragment ? lcore.next_ip_id++ : uint16_t{0});
-  const Be16 fragment(may_fragment ? uint16_t{0} : kIpv4DontFragment);
-  ip.total_length = total_length;
-  ip.id = id;
-  ip.fragment = fragment;
-  ip.protocol = protocol;
-  // RFC 1624, equation 3, from the template's checksum, where all these words are 0 but for the
-  // TTL. Nothing is read back from `to`: a load of bytes just stored one by one waits for them.
-  const auto& outer = *reinterpret_cast<const Ipv4Header*>(backend.outer.data());
-  uint32_t sum = static_cast<uint16_t>(~outer.checksum.raw());
-  sum += uint32_t{total_length.raw()} + id.raw() + fragment.raw();
-  // The second bytes of their words.
+  const uint16_t total_length = SwapBytes(length);
+  const uint16_t id = may_fragment ? SwapBytes(lcore.next_ip_id++) : uint16_t{0};
+  const uint16_t fragment = may_fragment ? uint16_t{0} : SwapBytes(kIpv4DontFragment);
+  // RFC 1624, equation 3, from the template's checksum. DSCP and protocol are the second bytes of
+  // their words.
+  const auto& header = *reinterpret_cast<const Ipv4Header*>(outer);
+  uint32_t sum = static_cast<uint16_t>(~header.checksum.raw());
+  sum += uint32_t{total_length} + id + fragment;
   sum += (uint32_t{inner.traffic_class} + protocol) << 8;
   sum = (sum >> 16) + (sum & 0xffff);
   sum = (sum >> 16) + (sum & 0xffff);
-  ip.checksum = Be16::FromRaw(static_cast<uint16_t>(~sum));
+  StoreUnaligned(to, header.version_ihl | uint64_t{inner.traffic_class} << 8 |
+                         uint64_t{total_length} << 16 | uint64_t{id} << 32 |
+                         uint64_t{fragment} << 48);
+  StoreUnaligned(to + 8, header.ttl | uint64_t{protocol} << 8 |
+                             uint64_t{static_cast<uint16_t>(~sum)} << 16 |
+                             uint64_t{LoadUnaligned<uint32_t>(outer + 12)} << 32);
+  StoreUnaligned(to + 16, LoadUnaligned<uint32_t>(outer + 16));
 }
 
 void WriteOuterIpv6(const BackendEntry& backend, const Inner& inner, uint8_t protocol,
@@ -168,7 +169,7 @@ void Encap(StageContext& context, LbLcore& lcore, const ServiceTable& table, Bur
     if (__builtin_expect(backend.mss != 0, 0) && meta.protocol == kProtoTcp) {
       ClampMss(burst.pkt[i], meta, backend.mss);
     }
-    if (backend.outer_length != 0) {
+    if (backend.outer_length != 0) [[likely]] {
       if (!Wrap(context, lcore, id, backend, meta, burst.pkt[i])) continue;
     } else if (backend.forward == ForwardMode::kL3dsr) {
       if (IsDead(meta, burst.pkt[i])) {

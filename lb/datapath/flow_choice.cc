@@ -3,6 +3,7 @@
 #include "lb/service/affinity.h"
 
 namespace flyover::lb {
+
 bool MayKeepBackend(const ServiceTable& table, ServiceId service, BackendId backend, bool opens) {
   const BackendEntry& entry = table.Backend(backend);
   if (entry.service != service) return false;
@@ -21,17 +22,11 @@ bool MayKeepBackend(const ServiceTable& table, ServiceId service, BackendId back
   return false;
 }
 
-FlowChoice ChooseBackend(const ServiceTable& table, ServiceId id, const HashKey& key,
-                         const FlowFacts& facts, bool opens) {
+FlowChoice ChooseUnsettled(const ServiceTable& table, ServiceId id, uint32_t slice,
+                           const HashKey& key, const FlowFacts& facts, bool opens) {
   const ServiceEntry& service = table.Service(id);
-  const uint32_t slice = SliceOf(service.rule, key, facts);
-  FlowChoice choice;
-  if (const uint16_t i = service.maglev->Lookup(slice); i != MaglevTable::kNone) {
-    choice.found = true;
-    choice.backend = service.pool[i];
-  }
-  if (__builtin_expect(service.previous.empty(), 1) || !service.Unsettled(slice)) return choice;
-  if (service.rule.kind == Affinity::kPacket) return choice;
+  FlowChoice choice = ChoosePresent(service, slice);
+  if (!service.Unsettled(slice) || service.rule.kind == Affinity::kPacket) return choice;
   choice.remember = true;
   if (opens) return choice;
   const PoolTable& oldest = service.previous.front();

@@ -26,9 +26,26 @@ struct FlowChoice {
 // connection.
 bool MayKeepBackend(const ServiceTable& table, ServiceId service, BackendId backend, bool opens);
 
-// `key`: the data plane's flow key. With `affinity: packet` the present table alone decides, and
-// nothing is remembered.
-FlowChoice ChooseBackend(const ServiceTable& table, ServiceId service, const HashKey& key,
-                         const FlowFacts& facts, bool opens);
+// What the present table says, which is all in a steady service.
+inline FlowChoice ChoosePresent(const ServiceEntry& service, uint32_t slice) {
+  const uint16_t i = service.maglev->Lookup(slice);
+  if (i == MaglevTable::kNone) [[unlikely]]
+    return {};
+  return {.found = true, .backend = service.pool[i]};
+}
+
+// The whole rule. REQUIRES: the service has previous tables.
+FlowChoice ChooseUnsettled(const ServiceTable& table, ServiceId service, uint32_t slice,
+                           const HashKey& key, const FlowFacts& facts, bool opens);
+
+// `slice`: SliceOf(the service's rule, `key`, `facts`); `key`: the data plane's flow key. With
+// `affinity: packet` the present table alone decides, and nothing is remembered.
+inline FlowChoice ChooseBackend(const ServiceTable& table, ServiceId id, uint32_t slice,
+                                const HashKey& key, const FlowFacts& facts, bool opens) {
+  const ServiceEntry& service = table.Service(id);
+  if (service.previous.empty()) [[likely]]
+    return ChoosePresent(service, slice);
+  return ChooseUnsettled(table, id, slice, key, facts, opens);
+}
 
 }  // namespace flyover::lb

@@ -97,9 +97,10 @@ bool FindBackend(StageContext& context, LbLcore& lcore, const ServiceTable& tabl
   // `affinity: packet`: nobody knows who sent it; any backend's kernel learns an MTU from it.
   const FlowFacts facts{flow_hash, flow.client.data(),
                         reinterpret_cast<const uint8_t*>(&flow.ports), flow.v6};
-  FlowChoice choice = ChooseBackend(table, service, lcore.flow_key, facts, false);
+  const uint32_t slice = SliceOf(table.Service(service).rule, lcore.flow_key, facts);
+  FlowChoice choice = ChooseBackend(table, service, slice, lcore.flow_key, facts, false);
   if (choice.found && table.Backend(choice.backend).state == BackendState::kDown) {
-    choice = ChooseBackend(table, service, lcore.flow_key, facts, true);
+    choice = ChooseBackend(table, service, slice, lcore.flow_key, facts, true);
   }
   backend = choice.backend;
   return choice.found;

@@ -147,6 +147,21 @@ void DeliverLocal(StageContext& ctx, RouterLcore& router, rte_mbuf* m, const Pac
   ctx.Punt(m, ClassifyLocal(m, meta));
 }
 
+// Takes 1 from the TTL of a packet in transit. False: it has none to give (RFC 1812 5.3.1), and stays
+// as it was.
+[[gnu::always_inline]] inline bool TakeHop(rte_mbuf* m, const PacketMeta& meta) {
+  if ((meta.flags & kIpv6) != 0) {
+    uint8_t& hop_limit = HeaderAt<Ipv6Header>(m, meta.l3_offset)->hop_limit;
+    if (hop_limit <= 1) return false;
+    --hop_limit;
+    return true;
+  }
+  auto& ip = *HeaderAt<Ipv4Header>(m, meta.l3_offset);
+  if (ip.ttl <= 1) return false;
+  DecrementTtl(ip);
+  return true;
+}
+
 // RFC 2003 3.1, RFC 1812 4.2.2.9: the balancer is no hop, but what arrives dead does not leave.
 // REQUIRES: kOriginated.
 bool IsDeadOnArrival(rte_mbuf* m, const PacketMeta& meta) {
@@ -163,6 +178,22 @@ bool CrossesLinks(const PacketMeta& meta, NexthopAction action) {
   if (meta.lookup_v6 && Ipv6Address{meta.lookup}.IsLinkLocal()) return true;
   return (meta.flags & kLinkLocalSource) != 0 &&
          (action == NexthopAction::kForward || action == NexthopAction::kGlean);
+}
+
+// To a VIP, but to none of its services: the kernel must not see it, also where it has the VIP's
+// address. (What the balancer sends on, and our answers, have kOriginated.)
+bool IsStray(const PacketMeta& meta) { return (meta.flags & (kVip | kOriginated)) == kVip; }
+
+// Nothing that FibLookup has a rule for, but where its route leads.
+bool IsOrdinary(const PacketMeta& meta) {
+  const bool to_link_local = meta.lookup_v6 && meta.lookup[0] == 0xfe;
+  return (meta.flags & (kRoutingHeader0 | kLinkLocalSource)) == 0 && !IsStray(meta) &&
+         !to_link_local;
+}
+
+void SendTo(const ForwardingTables& tables, PacketMeta& meta, AdjacencyId adjacency) {
+  tables.adjacencies.Prefetch(adjacency);
+  meta.adjacency = adjacency.value();
 }
 
 // The largest packet that gets to where it goes: by the link, or by what the balancer knows of the
@@ -194,14 +225,17 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
     PacketMeta& meta = burst.meta[i];
     const GroupWord group = tables.groups.Load(GroupId(meta.group));
     router.group_use.Count(meta.group);
+    if (group.IsOneNeighbor() && IsOrdinary(meta)) [[likely]] {
+      SendTo(tables, meta, group.Pick(0));
+      forward.Add(i);
+      continue;
+    }
     const NexthopAction action = group.action();
     const auto refuse = [&](DropReason reason, IcmpErrorKind error) {
       SendIcmpError(ctx, router, burst, i, error, 0, answers);
       ctx.Drop(m, reason);
     };
-    // To a VIP, but to none of its services: the kernel must not see it, also where it has the
-    // VIP's address. (What the balancer sends on, and our answers, have kOriginated.)
-    const bool stray = (meta.flags & (kVip | kOriginated)) == kVip;
+    const bool stray = IsStray(meta);
     const bool local = action == NexthopAction::kLocal;
     if ((meta.flags & kRoutingHeader0) != 0 && (stray || local)) {
       SendIcmpError(ctx, router, burst, i, IcmpErrorKind::kRoutingHeader,
@@ -222,16 +256,10 @@ void FibLookup(StageContext& ctx, RouterLcore& router, Burst& burst, const Index
       continue;
     }
     switch (action) {
-      case NexthopAction::kForward: {
-        // Most groups have one member: no hash is needed to choose.
-        const AdjacencyId id =
-            group.Pick(group.bucket_count() == 1 ? 0 : MemberHash(router, m, meta));
-        const Adjacency& adjacency = tables.adjacencies.Get(id);
-        __builtin_prefetch(&adjacency);
-        meta.adjacency = id.value();
+      case NexthopAction::kForward:
+        SendTo(tables, meta, group.Pick(MemberHash(router, m, meta)));
         forward.Add(i);
         break;
-      }
       case NexthopAction::kGlean:
         HoldFor(ctx, router, m, meta, group.port(), LookupAddress(meta));
         break;
@@ -267,6 +295,11 @@ void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexLis
     rte_mbuf* const m = burst.pkt[i];
     PacketMeta& meta = burst.meta[i];
     const Adjacency& adjacency = router.tables->adjacencies.Get(AdjacencyId(meta.adjacency));
+    if ((meta.flags & (kOriginated | kTtlDone)) == 0 && meta.l3_length <= adjacency.mtu &&
+        TakeHop(m, meta)) [[likely]] {
+      fits.Add(i);
+      continue;
+    }
     // L2-DSR: the backend must be a neighbour, or its MAC would be a gateway's.
     if ((meta.flags & kOnLinkOnly) != 0 && adjacency.nexthop != LookupAddress(meta)) {
       ctx.Drop(m, DropReason::kL2dsrNotOnLink);
@@ -293,13 +326,7 @@ void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexLis
       ctx.Drop(m, DropReason::kMtuExceeded);
       continue;
     }
-    if (transit) {
-      if (ipv6) {
-        ip6->hop_limit = static_cast<uint8_t>(ip6->hop_limit - 1);
-      } else {
-        DecrementTtl(*ip4);
-      }
-    }
+    if (transit) TakeHop(m, meta);
     (cut ? too_long : fits).Add(i);
   }
 }

@@ -16,12 +16,6 @@ constexpr bool InBlock(uint32_t address, unsigned first_octet) {
 }
 constexpr bool IsClassE(uint32_t address) { return (address >> 28) == 0xf; }
 constexpr bool IsMulticast(uint32_t address) { return (address >> 28) == 0xe; }
-// In 0/8, 127/8, or from 224/8 on: an address that one of the rules below may speak of.
-constexpr bool IsSpecial(uint32_t address) {
-  const uint32_t octet = address >> 24;
-  return octet - 1 >= 223 || octet == 127;
-}
-
 enum Ipv4Option : uint8_t {
   kEndOfOptions = 0,
   kNoOperation = 1,
@@ -95,31 +89,6 @@ std::optional<DropReason> CheckHeader(const Ipv4Header& ip, uint32_t available, 
   return std::nullopt;
 }
 
-// The common packet in one look: no options, a right checksum, lengths that fit, no fragment, and
-// addresses that no rule speaks of. False says nothing: then CheckHeader has the clauses one by
-// one. The header is read as three words. REQUIRES: kContiguous bytes or all of the packet are
-// readable.
-bool IsPlain(const Ipv4Header& ip, uint32_t available) {
-  if (available < sizeof(Ipv4Header)) return false;
-  const auto* const bytes = reinterpret_cast<const uint8_t*>(&ip);
-  const auto first = LoadUnaligned<uint64_t>(bytes);
-  const auto second = LoadUnaligned<uint64_t>(bytes + 8);
-  const auto third = LoadUnaligned<uint32_t>(bytes + 16);
-  if ((first & 0xff) != 0x45) return false;
-  uint64_t sum = (first >> 32) + (first & 0xffffffff) + (second >> 32) + (second & 0xffffffff);
-  sum += third;
-  sum = (sum >> 32) + (sum & 0xffffffff);
-  sum = (sum >> 16) + (sum & 0xffff);
-  sum = (sum >> 16) + (sum & 0xffff);
-  sum = (sum >> 16) + (sum & 0xffff);
-  if (sum != 0xffff) return false;
-  const uint16_t total = SwapBytes(static_cast<uint16_t>(first >> 16));
-  if (total < sizeof(Ipv4Header) || total > available) return false;
-  constexpr uint16_t kAnyFragment = SwapBytes(uint16_t{kIpv4MoreFragments | kIpv4OffsetMask});
-  if ((static_cast<uint16_t>(first >> 48) & kAnyFragment) != 0) return false;
-  return !IsSpecial(SwapBytes(static_cast<uint32_t>(second >> 32))) && !IsSpecial(SwapBytes(third));
-}
-
 // Multicast (RFC 1112) and the limited broadcast are never forwarded; control protocols go to the
 // kernel.
 void TakeGroupPacket(StageContext& ctx, rte_mbuf* m, const PacketMeta& meta, uint32_t dst) {
@@ -138,10 +107,7 @@ void Ipv4Input(StageContext& ctx, const HashKey& key, Burst& burst, const IndexL
     PacketMeta& meta = burst.meta[i];
     const uint32_t available = m->pkt_len - meta.l3_offset;
     const auto* ip = HeaderAt<Ipv4Header>(m, meta.l3_offset);
-    const bool plain = IsPlain(*ip, available);
-    if (plain) [[likely]] {
-      meta.l3_length = ip->total_length.host();
-    } else if (const auto reason = CheckHeader(*ip, available, meta)) {
+    if (const auto reason = CheckHeader(*ip, available, meta)) {
       ctx.Drop(m, *reason);
       continue;
     }
@@ -153,7 +119,7 @@ void Ipv4Input(StageContext& ctx, const HashKey& key, Burst& burst, const IndexL
     meta.flow_hash = HashIpv4Flow(key, ip->src.host(), dst, FlowPorts(m, meta), meta.protocol);
     StoreUnaligned(meta.lookup.data(), ip->dst.raw());
     meta.lookup_v6 = false;
-    if (!plain && (IsMulticast(dst) || dst == kLimitedBroadcast)) {
+    if (IsMulticast(dst) || dst == kLimitedBroadcast) {
       TakeGroupPacket(ctx, m, meta, dst);
       continue;
     }

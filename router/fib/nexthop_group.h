@@ -49,6 +49,10 @@ class GroupWord {
   explicit GroupWord(uint64_t word) : word_(word) {}
 
   NexthopAction action() const { return static_cast<NexthopAction>(word_ >> 56); }
+  // kForward, to the only member: Pick gives the same for any hash.
+  bool IsOneNeighbor() const {
+    return word_ >> 48 == uint64_t{static_cast<uint8_t>(NexthopAction::kForward)} << 8;
+  }
   // kGlean only.
   PortIndex port() const { return PortIndex(static_cast<uint8_t>(word_)); }
   // kLeak only.

@@ -27,6 +27,7 @@ OPTIONS = ["--no-huge", "--flows", "4096", "--routes", "1000", "--bursts", "64"]
 
 # Stage of docs/life_of_a_packet.md -> the function whose inclusive cost it is.
 STAGES = {
+    "plain_input": "flyover::router::PlainInput(",
     "ethernet_input": "flyover::router::EthernetInput(",
     "ipv4_input": "flyover::router::Ipv4Input(",
     "ipv6_input": "flyover::router::Ipv6Input(",

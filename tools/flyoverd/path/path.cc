@@ -12,6 +12,7 @@
 #include "router/datapath/forward.h"
 #include "router/datapath/fragment.h"
 #include "router/datapath/ip_input.h"
+#include "router/datapath/plain_input.h"
 #include "router/datapath/port_rewrite.h"
 #include "router/datapath/reverse_path.h"
 #include "router/datapath/tunnel_output.h"
@@ -22,6 +23,14 @@ namespace {
 IndexList All(const Burst& burst) {
   IndexList all;
   for (uint16_t i = 0; i < burst.size; ++i) all.Add(i);
+  return all;
+}
+
+// Both in one, in the order of the burst. REQUIRES: each is in that order.
+IndexList Merged(const IndexList& a, const IndexList& b) {
+  IndexList all;
+  std::merge(a.begin(), a.end(), b.begin(), b.end(), all.index.begin());
+  all.size = static_cast<uint16_t>(a.size + b.size);
   return all;
 }
 
@@ -63,8 +72,25 @@ void Path::SendByTunnels(Burst& burst, const std::array<PortIndex, kMaxBurst>& e
 }
 
 void Path::ProcessFrames(Burst& burst) {
+  answers_.size = 0;
+  const router::PortTable& ports = *router_.ports->Load();
+  router::PlainEdges input;
+  router::PlainInput(ports, router_.flow_key, burst, input);
+  ctx_.stages().Lap(Stage::kPlainInput, burst.size);
+  IndexList& valid = input.plain;
+  if (__builtin_expect(input.others.size != 0, 0)) {
+    valid = Merged(valid, CheckInput(ports, burst, input.others));
+  }
+  if (__builtin_expect((ports.features & router::kReversePath) != 0, 0)) {
+    router::CheckReversePath(ctx_, router_, ports, burst, valid);
+  }
+  ServeAndForward(burst, valid);
+  ForwardAnswers();
+}
+
+IndexList Path::CheckInput(const router::PortTable& ports, Burst& burst, const IndexList& in) {
   IndexList frames;
-  for (uint16_t i = 0; i < burst.size; ++i) {
+  for (const uint8_t i : in) {
     rte_mbuf* const m = Normalize(burst.pkt[i], ctx_.pool());
     if (__builtin_expect(m == nullptr, 0)) {
       ctx_.Drop(burst.pkt[i], DropReason::kNoMemory);
@@ -73,20 +99,14 @@ void Path::ProcessFrames(Burst& burst) {
     burst.pkt[i] = m;
     frames.Add(i);
   }
-  answers_.size = 0;
   router::EthernetEdges ethernet;
-  router::EthernetInput(ctx_, *router_.ports->Load(), burst, frames, ethernet);
-  ctx_.stages().Lap(Stage::kEthernetInput, burst.size);
-  IndexList valid;
-  router::Ipv4Input(ctx_, router_.flow_key, burst, ethernet.ipv4, valid);
-  router::Ipv6Input(ctx_, router_.flow_key, burst, ethernet.ipv6, valid);
+  router::EthernetInput(ctx_, ports, burst, frames, ethernet);
+  ctx_.stages().Lap(Stage::kEthernetInput, in.size);
+  IndexList valid4, valid6;
+  router::Ipv4Input(ctx_, router_.flow_key, burst, ethernet.ipv4, valid4);
+  router::Ipv6Input(ctx_, router_.flow_key, burst, ethernet.ipv6, valid6);
   ctx_.stages().Lap(Stage::kIpInput, ethernet.ipv4.size + ethernet.ipv6.size);
-  const router::PortTable& ports = *router_.ports->Load();
-  if (__builtin_expect((ports.features & router::kReversePath) != 0, 0)) {
-    router::CheckReversePath(ctx_, router_, ports, burst, valid);
-  }
-  ServeAndForward(burst, valid);
-  ForwardAnswers();
+  return Merged(valid4, valid6);
 }
 
 void Path::ServeAndForward(Burst& burst, const IndexList& valid) {
@@ -136,7 +156,7 @@ void Path::Transmit(Burst& burst, const IndexList& in) {
     router::RewriteForPorts(ports, burst, ready, egress);
   }
   if (__builtin_expect(!ports.tunnels.empty(), 0)) EnterTunnels(burst, ready, egress);
-  for (const uint8_t i : ready) tx_.Add(ctx_, egress[i], burst.pkt[i]);
+  tx_.Add(ctx_, burst, ready, egress);
   ctx_.stages().Lap(Stage::kTransmit, ready.size);
 }
 

@@ -34,6 +34,8 @@ class Path {
  private:
   // Process, but for what tunnels carried.
   void ProcessFrames(Burst& burst);
+  // Stages 2 and 3, rule by rule; what is valid, in the order of the burst.
+  IndexList CheckInput(const router::PortTable& ports, Burst& burst, const IndexList& in);
   // What tunnels carried, as frames of their ports; tunnels may be nested.
   void ProcessCarried();
   // Stages 5 to 12.

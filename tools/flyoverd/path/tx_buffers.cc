@@ -33,6 +33,30 @@ void TxBuffers::UseVlan(PortIndex port, PortIndex device, const VlanPush& push) 
   egress.push = push;
 }
 
+void TxBuffers::Add(StageContext& ctx, const Burst& burst, const IndexList& in,
+                    const std::array<PortIndex, kMaxBurst>& egress) {
+  PortIndex of = kNoPort;
+  Device* d = nullptr;  // where plain frames for `of` go
+  for (const uint8_t i : in) {
+    const PortIndex port = egress[i];
+    if (port != of) [[unlikely]] {
+      of = port;
+      const Egress& to = egress_[port.value()];
+      d = to.push.length == 0 ? &devices_[to.device] : nullptr;
+    }
+    rte_mbuf* const m = burst.pkt[i];
+    if (d == nullptr) [[unlikely]] {
+      Add(ctx, port, m);
+      continue;
+    }
+    const unsigned at = d->count;
+    d->packets[at] = m;
+    d->sources[at] = SourceOf(m);
+    d->count = static_cast<uint16_t>(at + 1);
+    if (at + 1 == kMaxBurst) Flush(ctx, *d);
+  }
+}
+
 rte_mbuf* TxBuffers::Tag(StageContext& ctx, PortIndex port, rte_mbuf* m) {
   Egress& egress = egress_[port.value()];
   rte_mbuf* const tagged = PushVlanTags(m, egress.push, ctx.pool());

@@ -51,6 +51,9 @@ class TxBuffers {
     ++d.count;
     if (d.count == kMaxBurst) Flush(ctx, d);
   }
+  // The same for many, packet i to port egress[i]: nearly always all to one.
+  void Add(StageContext& ctx, const Burst& burst, const IndexList& in,
+           const std::array<PortIndex, kMaxBurst>& egress);
   void FlushAll(StageContext& ctx);
   void CountHeld(HeldCounts& counts) const;
   uint64_t packets() const { return packets_; }
