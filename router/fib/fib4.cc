@@ -1,5 +1,7 @@
 #include "router/fib/fib4.h"
 
+#include <algorithm>
+#include <cassert>
 #include <string>
 
 #include "router/fib/nexthop_group.h"
@@ -16,10 +18,11 @@ Status CheckPrefix(const IpPrefix& prefix) {
 
 Fib4::Fib4(uint32_t tbl8_groups, Pages pages)
     : tbl24_(size_t{1} << 24, pages),
-      tbl8_((size_t{tbl8_groups} + 1) * 256, pages),
-      tbl8_pool_(std::make_shared<BlockPool>(tbl8_groups)),
-      tbl8_rules_(size_t{tbl8_groups} + 1) {
+      tbl8_((size_t{tbl8_groups} * kUnitsPerGroup + 1) * kUnit, pages),
+      tbl8_pool_(std::make_shared<BlockPool>(tbl8_groups * kUnitsPerGroup)),
+      block_rules_(size_t{tbl8_groups} * kUnitsPerGroup + 1, Pages::kSmall) {
   static_assert(kGroupBits <= kLengthShift);
+  assert(tbl8_groups < kUnitMask / kUnitsPerGroup);
 }
 
 uint32_t Fib4::CoveringEntry(uint32_t address, unsigned length) const {
@@ -41,20 +44,43 @@ void Fib4::Fill(Entry* first, size_t count, uint32_t entry, Replace replace) {
   for (Entry* e = first; e != first + count; ++e) {
     const uint32_t old = e->load(std::memory_order_relaxed);
     if ((old & kExtended) != 0) {
-      Fill(Tbl8(old & ~kExtended), 256, entry, replace);
+      Fill(Block(old), EntriesOf(old), entry, replace);
     } else if (replace(LengthOf(old))) {
       e->store(entry, std::memory_order_release);
     }
   }
 }
 
-uint32_t Fib4::AllocateTbl8(QsbrDomain& qsbr) {
-  uint32_t group = tbl8_pool_->Allocate(1);
-  if (group == BlockPool::kNone) {
+template <typename Replace>
+void Fib4::FillInBlock(uint32_t block, uint32_t address, unsigned length, uint32_t entry,
+                       Replace replace) {
+  const unsigned shift = ShiftOf(block);
+  // Of a /25 in a block of four entries: two.
+  Fill(Block(block) + ((address & 0xff) >> shift), size_t{1} << (32 - length - shift), entry,
+       replace);
+}
+
+uint32_t Fib4::CopyToBlock(uint32_t old, unsigned shift, QsbrDomain& qsbr) {
+  const unsigned units = kUnitsPerGroup >> shift;
+  uint32_t unit = tbl8_pool_->Allocate(units);
+  if (unit == BlockPool::kNone) {
     qsbr.Reclaim();
-    group = tbl8_pool_->Allocate(1);
+    unit = tbl8_pool_->Allocate(units);
+    if (unit == BlockPool::kNone) return unit;
   }
-  return group;
+  const uint32_t entry = kExtended | shift << kShiftShift | unit;
+  const bool grows = (old & kExtended) != 0;
+  Entry* const block = Block(entry);
+  for (unsigned i = 0; i < EntriesOf(entry); ++i) {
+    const uint32_t said = grows ? InBlock(old, i << shift).load(std::memory_order_relaxed) : old;
+    block[i].store(said, std::memory_order_relaxed);
+  }
+  block_rules_[unit] = grows ? block_rules_[UnitOf(old)] : uint16_t{0};
+  return entry;
+}
+
+void Fib4::RetireBlock(uint32_t entry, QsbrDomain& qsbr) {
+  BlockPool::Retire(tbl8_pool_, {{UnitOf(entry), kUnitsPerGroup >> ShiftOf(entry)}}, qsbr);
 }
 
 Status Fib4::Add(const IpPrefix& prefix, GroupId group, QsbrDomain& qsbr) {
@@ -78,23 +104,20 @@ Status Fib4::Add(const IpPrefix& prefix, GroupId group, QsbrDomain& qsbr) {
   } else {
     Entry& slot = tbl24_[address >> 8];
     const uint32_t old = slot.load(std::memory_order_relaxed);
-    const size_t count = size_t{1} << (32 - length);
-    uint32_t tbl8 = old & ~kExtended;
-    if ((old & kExtended) != 0) {
-      Fill(Tbl8(tbl8) + (address & 0xff), count, entry, replace);
-    } else {
-      tbl8 = AllocateTbl8(qsbr);
-      if (tbl8 == BlockPool::kNone) {
-        return Status(StatusCode::kResourceExhausted,
-                      prefix.ToString() + ": all " + std::to_string(tbl8_groups()) +
-                          " groups for prefixes longer than /24 are in use");
-      }
-      tbl8_rules_[tbl8] = 0;
-      for (unsigned i = 0; i < 256; ++i) Tbl8(tbl8)[i].store(old, std::memory_order_relaxed);
-      Fill(Tbl8(tbl8) + (address & 0xff), count, entry, replace);
-      slot.store(kExtended | tbl8, std::memory_order_release);
+    const unsigned shift = std::min(32 - length, kMostShift);
+    const bool fits = (old & kExtended) != 0 && ShiftOf(old) <= shift;
+    const uint32_t block = fits ? old : CopyToBlock(old, shift, qsbr);
+    if (block == BlockPool::kNone) {
+      return Status(StatusCode::kResourceExhausted,
+                    prefix.ToString() + ": all room for prefixes longer than /24 (" +
+                        std::to_string(tbl8_groups()) + " blocks of 256 entries) is in use");
     }
-    if (!known) ++tbl8_rules_[tbl8];
+    FillInBlock(block, address, length, entry, replace);
+    if (!known) ++block_rules_[UnitOf(block)];
+    if (!fits) {
+      slot.store(block, std::memory_order_release);
+      if ((old & kExtended) != 0) RetireBlock(old, qsbr);
+    }
   }
   rules_[key] = group.value();
   if (!known) ++rules_by_length_[length];
@@ -121,14 +144,14 @@ Status Fib4::Remove(const IpPrefix& prefix, QsbrDomain& qsbr) {
     return Status::Ok();
   }
   Entry& slot = tbl24_[address >> 8];
-  const uint32_t tbl8 = slot.load(std::memory_order_relaxed) & ~kExtended;
-  if (--tbl8_rules_[tbl8] != 0) {
-    Fill(Tbl8(tbl8) + (address & 0xff), size_t{1} << (32 - length), cover, replace);
+  const uint32_t block = slot.load(std::memory_order_relaxed);
+  if (--block_rules_[UnitOf(block)] != 0) {
+    FillInBlock(block, address, length, cover, replace);
     return Status::Ok();
   }
   // The last one: what covers it covers the whole /24.
   slot.store(cover, std::memory_order_release);
-  BlockPool::Retire(tbl8_pool_, {{tbl8, 1}}, qsbr);
+  RetireBlock(block, qsbr);
   return Status::Ok();
 }
 

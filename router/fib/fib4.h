@@ -1,20 +1,23 @@
 // IPv4 longest-prefix match: DIR-24-8 (Gupta, Lin, McKeown, "Routing lookups in hardware at memory
 // access speeds", INFOCOM 1998), updated in place under running lcores.
 //
-// One entry for each /24; a /24 that has longer prefixes points at 256 entries of its own. Entries
-// are 32 bits and carry the length of the prefix that they belong to, so that the writer sees what
-// it may overwrite:
+// One entry for each /24; a /24 that has longer prefixes points at a block of its own, with as many
+// entries as its longest prefix asks for: 4 up to /26, 256 for /32. Entries are 32 bits and carry
+// the length of the prefix that they belong to, so that the writer sees what it may overwrite:
 //
 //   31 |30   25|24       0
 //    0 | length| group       group 0: nothing but the default route, which lies apart (it would
-//    fill 2^24 entries) 1 |        tbl8 group
+//                            fill 2^24 entries)
+//   31 |30   28|27       0
+//    1 | shift | unit        a block of 256 >> shift entries, from this unit of four on
 //
 // Guarantee: a lookup gives, for each address, the group that the table held for it at some moment
-// of the call. Order of the writer: a new tbl8 group is filled before its entry is stored; a plain
-// entry replaces a tbl8 group before the latter is retired.
+// of the call. Order of the writer: a new block is filled before its entry is stored; a block is
+// retired after another one, or a plain entry, has taken its place.
 //
-// Memory: 64 MiB of address space for the /24s, 1 KiB for each /24 with longer prefixes, 16 bytes
-// and slack a route. Threads: Lookup from any lcore; everything else on the control thread.
+// Memory: 64 MiB of address space for the /24s, 16 bytes to 1 KiB for each /24 with longer
+// prefixes, 16 bytes and slack a route. A block grows, and goes with its last prefix. Threads:
+// Lookup from any lcore; everything else on the control thread.
 #pragma once
 
 #include <array>
@@ -23,7 +26,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "common/base/status.h"
 #include "common/base/strong_id.h"
@@ -40,6 +42,7 @@ class Fib4 {
   static constexpr unsigned kMaxBatch = 64;
   static constexpr uint32_t kDefaultTbl8Groups = 1u << 16;
 
+  // Room for so many /24s with a /32 in them; for up to 64 times as many without.
   explicit Fib4(uint32_t tbl8_groups = kDefaultTbl8Groups, Pages pages = Pages::kHuge);
 
   // out[i] = group of the longest prefix that covers dst[i] (host order), GroupId(0) where none
@@ -48,7 +51,7 @@ class Fib4 {
 
   // Adds the prefix, or gives it another group.
   // Errors: kInvalidArgument    not IPv4, or a group outside [1, 2^kGroupBits)
-  //         kResourceExhausted  no tbl8 group left; nothing has changed
+  //         kResourceExhausted  no block left; nothing has changed
   Status Add(const IpPrefix& prefix, GroupId group, QsbrDomain& qsbr);
   // Errors: kInvalidArgument, kNotFound.
   Status Remove(const IpPrefix& prefix, QsbrDomain& qsbr);
@@ -56,7 +59,7 @@ class Fib4 {
   size_t size() const { return rules_.size(); }
   // Of what lcores read; entries not yet touched count too.
   size_t table_bytes() const {
-    return (tbl24_.size() + size_t{tbl8_groups_used()} * 256) * sizeof(Entry);
+    return (tbl24_.size() + size_t{tbl8_pool_->used()} * kUnit) * sizeof(Entry);
   }
   // Of what the writer keeps beside it.
   size_t rule_bytes() const { return rules_.memory_bytes(); }
@@ -66,15 +69,23 @@ class Fib4 {
     return ((size_t{1} << 24) + size_t{tbl8_groups} * 256) * sizeof(Entry);
   }
   static size_t RuleBytes(size_t routes) { return FlatMap<uint64_t, uint32_t>::BytesFor(routes); }
-  uint32_t tbl8_groups() const { return tbl8_pool_->limit(); }
-  // Those in their grace period included.
-  uint32_t tbl8_groups_used() const { return tbl8_pool_->used(); }
+  // In units of 256 entries, those in their grace period included.
+  uint32_t tbl8_groups() const { return tbl8_pool_->limit() / kUnitsPerGroup; }
+  uint32_t tbl8_groups_used() const {
+    return (tbl8_pool_->used() + kUnitsPerGroup - 1) / kUnitsPerGroup;
+  }
 
  private:
   using Entry = std::atomic<uint32_t>;
   static constexpr uint32_t kExtended = 1u << 31;
   static constexpr unsigned kLengthShift = 25;
   static constexpr uint32_t kGroupMask = (1u << kLengthShift) - 1;
+  static constexpr unsigned kUnit = 4;  // entries
+  static constexpr unsigned kUnitsPerGroup = 256 / kUnit;
+  static_assert(kUnitsPerGroup <= BlockPool::kMaxBlock);
+  static constexpr unsigned kMostShift = 6;  // a block of one unit
+  static constexpr unsigned kShiftShift = 28;
+  static constexpr uint32_t kUnitMask = (1u << kShiftShift) - 1;
 
   static uint32_t Encode(unsigned length, uint32_t group) {
     return static_cast<uint32_t>(length) << kLengthShift | group;
@@ -84,8 +95,15 @@ class Fib4 {
     return uint64_t{address} << 6 | length;
   }
 
-  const Entry* Tbl8(uint32_t group) const { return &tbl8_[size_t{group} * 256]; }
-  Entry* Tbl8(uint32_t group) { return &tbl8_[size_t{group} * 256]; }
+  // Of an entry that points at a block.
+  static unsigned ShiftOf(uint32_t entry) { return entry >> kShiftShift & 7; }
+  static uint32_t UnitOf(uint32_t entry) { return entry & kUnitMask; }
+  static unsigned EntriesOf(uint32_t entry) { return 256u >> ShiftOf(entry); }
+  const Entry* Block(uint32_t entry) const { return &tbl8_[size_t{UnitOf(entry)} * kUnit]; }
+  Entry* Block(uint32_t entry) { return &tbl8_[size_t{UnitOf(entry)} * kUnit]; }
+  const Entry& InBlock(uint32_t entry, uint32_t address) const {
+    return Block(entry)[(address & 0xff) >> ShiftOf(entry)];
+  }
 
   // The entry of the longest prefix shorter than `length` (and not the default) that covers
   // address/length, or 0.
@@ -93,13 +111,20 @@ class Fib4 {
   // In [first, first + count): entries that pass `replace(length)` become `entry`.
   template <typename Replace>
   void Fill(Entry* first, size_t count, uint32_t entry, Replace replace);
-  uint32_t AllocateTbl8(QsbrDomain& qsbr);
+  // The same for the prefix address/length in a block.
+  template <typename Replace>
+  void FillInBlock(uint32_t block, uint32_t address, unsigned length, uint32_t entry,
+                   Replace replace);
+  // A block that says what `old` says, a plain entry or one that points at a smaller block; kNone
+  // of BlockPool without room.
+  uint32_t CopyToBlock(uint32_t old, unsigned shift, QsbrDomain& qsbr);
+  void RetireBlock(uint32_t entry, QsbrDomain& qsbr);
 
   MappedArray<Entry> tbl24_;
   MappedArray<Entry> tbl8_;
   Entry default_{0};
   std::shared_ptr<BlockPool> tbl8_pool_;
-  std::vector<uint16_t> tbl8_rules_;   // by tbl8 group: prefixes longer than /24 in it
+  MappedArray<uint16_t> block_rules_;  // by unit: prefixes longer than /24 in the block
   FlatMap<uint64_t, uint32_t> rules_;  // RuleKey -> group
   std::array<uint32_t, 33> rules_by_length_{};
 };
@@ -123,11 +148,11 @@ inline void Fib4::Lookup(const uint32_t* dst, GroupId* out, unsigned n) const {
       // Written above: as many as were counted.
       // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign)
       const unsigned i = deeper[k];
-      __builtin_prefetch(Tbl8(entry[i] & ~kExtended) + (dst[i] & 0xff));
+      __builtin_prefetch(&InBlock(entry[i], dst[i]));
     }
     for (unsigned k = 0; k < deeper_count; ++k) {
       const unsigned i = deeper[k];  // NOLINT(clang-analyzer-core.uninitialized.Assign)
-      entry[i] = Tbl8(entry[i] & ~kExtended)[dst[i] & 0xff].load(std::memory_order_acquire);
+      entry[i] = InBlock(entry[i], dst[i]).load(std::memory_order_acquire);
     }
     for (unsigned i = 0; i < n; ++i) {
       const uint32_t group = entry[i] & kGroupMask;

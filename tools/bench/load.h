@@ -20,6 +20,7 @@ struct Load {
   bool ipv6 = false;
   uint32_t routes = 1000;
   uint32_t other_routes = 0;  // of the family that is not sent
+  uint32_t churn = 0;         // routes beside those, which nothing is sent to, that flap meanwhile
   uint32_t flows = 4096;
   FlowChoice choice = FlowChoice::kUniform;
   uint16_t frame = 0;      // bytes without FCS; 0: the smallest that holds the headers

@@ -44,6 +44,7 @@ class PathSubject : public Subject {
   PathSubject(const Load& load, uint32_t bursts, Fault fault)
       : load_(load), bursts_(bursts), fault_(fault) {}
   ~PathSubject() override {
+    StopChurn();
     for (rte_mbuf* const m : packets_) rte_pktmbuf_free(m);
   }
 
@@ -59,6 +60,9 @@ class PathSubject : public Subject {
     bed_ = std::move(*bed);
     std::vector<IpPrefix> prefixes = bed_->prefixes();
     if (fault_ == Fault::kOneFlow) prefixes = {IpPrefix(AddressIn(prefixes[0], random_), 32)};
+    if (bed_->churn() != nullptr) {
+      reader_ = std::make_unique<QsbrReader>(bed_->dataplane().qsbr(), 0);
+    }
     traffic_ = std::make_unique<Traffic>(load_, prefixes, seed + 1);
     if (Status status = traffic_->CheckSpread(); !status.ok()) return status;
     for (unsigned i = 0; i < kMaxBurst; ++i) {
@@ -94,12 +98,16 @@ class PathSubject : public Subject {
 
   Result<Sample> Measure() override {
     if (Status status = Warm(); !status.ok()) return status;
+    if (bed_->churn() != nullptr) {
+      if (Status status = bed_->churn()->Start(); !status.ok()) return status;
+    }
     uint64_t ticks = 0;
     for (uint32_t b = 0; b < bursts_; ++b) {
       const auto one = OneBurst();
       if (!one.ok()) return one.status();
       ticks += *one;
     }
+    StopChurn();
     const uint64_t packets = uint64_t{bursts_} * kMaxBurst;
     return Sample{static_cast<double>(ticks) / static_cast<double>(packets), packets};
   }
@@ -118,6 +126,7 @@ class PathSubject : public Subject {
     CALLGRIND_TOGGLE_COLLECT;
     const uint64_t start = rte_rdtsc_precise();
     now_ == 0 ? bed_->lcore().RunOnce() : bed_->lcore().RunOnceAt(now_);
+    if (reader_ != nullptr) reader_->Quiescent();  // as Lcore::Run would
     const uint64_t end = rte_rdtsc_precise();
     CALLGRIND_TOGGLE_COLLECT;
     now_ += step_;
@@ -135,7 +144,15 @@ class PathSubject : public Subject {
                             : "packets took another way than the one measured: " + losses));
   }
 
+  std::string remark() const override {
+    return changes_ == 0 ? "" : std::to_string(changes_) + " route changes while it was measured";
+  }
+
  private:
+  void StopChurn() {
+    if (bed_ != nullptr && bed_->churn() != nullptr) changes_ += bed_->churn()->Stop();
+  }
+
   const Load load_;
   const uint32_t bursts_;
   const Fault fault_;
@@ -143,7 +160,9 @@ class PathSubject : public Subject {
   RingDevice in_, out_;
   std::unique_ptr<Testbed> bed_;
   std::unique_ptr<Traffic> traffic_;
-  std::vector<rte_mbuf*> packets_;  // recycled
+  std::unique_ptr<QsbrReader> reader_;  // while routes change; gone before bed_
+  std::vector<rte_mbuf*> packets_;      // recycled
+  uint64_t changes_ = 0;
   bool warm_ = false;
   uint64_t now_ = 0;   // TSC; 0: the real clock
   uint64_t step_ = 0;  // of now_, each burst

@@ -40,6 +40,9 @@ std::string TableOf(const LevelReport& level, uint64_t seed) {
     }
     text += "\n";
   }
+  for (const Series& s : series) {
+    if (!s.remark.empty()) text += "  " + s.name + ": " + s.remark + "\n";
+  }
   const size_t rounds = series.empty() ? 0 : series.front().ticks.size();
   text += Format("  %zu rounds, %zu thrown away", rounds, level.measured.rejected.size());
   if (!level.measured.rejected.empty()) text += "; the last: " + level.measured.rejected.back();
@@ -81,6 +84,7 @@ nlohmann::json ToJson(const std::vector<LevelReport>& levels, const Context& con
                       {"median", Median(s.ticks)},
                       {"interval", {interval.low, interval.high}},
                       {"packets", s.packets},
+                      {"remark", s.remark},
                       {"ticks", s.ticks}});
     }
     out["levels"].push_back({{"level", level.level},

@@ -8,7 +8,7 @@ namespace flyover {
 Result<SeriesReport> RunSeries(const std::vector<std::unique_ptr<Subject>>& subjects,
                                const SeriesOptions& options) {
   SeriesReport report;
-  for (const auto& subject : subjects) report.series.push_back({subject->name(), {}, 0});
+  for (const auto& subject : subjects) report.series.push_back({subject->name(), {}, 0, {}});
   std::vector<size_t> order(subjects.size());
   std::iota(order.begin(), order.end(), 0);
   unsigned good = 0;
@@ -41,6 +41,7 @@ Result<SeriesReport> RunSeries(const std::vector<std::unique_ptr<Subject>>& subj
     for (size_t s = 0; s < subjects.size(); ++s) {
       report.series[s].ticks.push_back(samples[s].ticks);
       report.series[s].packets += samples[s].packets;
+      report.series[s].remark = subjects[s]->remark();
     }
   }
   return report;

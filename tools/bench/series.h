@@ -17,6 +17,7 @@ struct Series {
   std::string name;
   std::vector<double> ticks;  // per packet, one a round
   uint64_t packets = 0;
+  std::string remark = {};
 };
 
 struct SeriesReport {

@@ -25,6 +25,8 @@ class Subject {
   // An error when what was measured is not what was meant: a packet that did not arrive, or took an
   // error's way. Such a figure is never shown.
   virtual Result<Sample> Measure() = 0;
+  // What else happened in all measurements, for people; "" for nothing.
+  virtual std::string remark() const { return ""; }
 };
 
 // The path level: packets from memory, through the very loop that an lcore runs, into memory.

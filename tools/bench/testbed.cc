@@ -50,7 +50,7 @@ Result<std::unique_ptr<Testbed>> Testbed::Create(const Load& load, const std::st
 
 Status Testbed::FillRoutes(const Load& load, uint64_t seed) {
   std::mt19937_64 random(seed);
-  prefixes_ = BenchPrefixes(load.ipv6, load.routes, random);
+  prefixes_ = BenchPrefixes(load.ipv6, load.routes + load.churn, random);
   router::RibRoute route;
   for (unsigned n = 0; n < load.next_hops; ++n) {
     router::RibNexthop nexthop;
@@ -61,6 +61,11 @@ Status Testbed::FillRoutes(const Load& load, uint64_t seed) {
   for (const IpPrefix& prefix : prefixes_) {
     route.prefix = prefix;
     if (Status status = rib_->main().UpsertRoute(route); !status.ok()) return status;
+  }
+  if (load.churn > 0) {
+    std::vector<IpPrefix> flapping(prefixes_.begin() + load.routes, prefixes_.end());
+    prefixes_.resize(load.routes);
+    churn_ = std::make_unique<RouteChurn>(*rib_, dataplane_->qsbr(), std::move(flapping), route);
   }
   for (unsigned n = 0; n < load.next_hops; ++n) {
     rib_->SetNeighbor(kOutPort, BenchGateway(load.ipv6, n), kNeighborMac);

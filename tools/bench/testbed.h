@@ -8,6 +8,7 @@
 
 #include "lb/control/service_manager.h"
 #include "router/rib/rib.h"
+#include "tools/bench/route_churn.h"
 #include "tools/bench/traffic.h"
 #include "tools/flyoverd/dataplane/dataplane.h"
 
@@ -28,6 +29,8 @@ class Testbed {
   Lcore& lcore() { return dataplane_->lcore(0); }
   const std::vector<IpPrefix>& prefixes() const { return prefixes_; }
   router::Rib& rib() { return *rib_; }
+  // Null unless the load has routes that flap.
+  RouteChurn* churn() { return churn_.get(); }
   uint64_t received() const;
   uint64_t transmitted() const;
   // Every packet that left the path other than by a port, with its reason; "" for none. The path
@@ -42,6 +45,7 @@ class Testbed {
   std::unique_ptr<router::Rib> rib_;
   std::unique_ptr<lb::ServiceManager> services_;
   std::vector<IpPrefix> prefixes_;
+  std::unique_ptr<RouteChurn> churn_;
 };
 
 }  // namespace flyover
