@@ -117,6 +117,7 @@ struct PortConfig {
   std::string tap;                // interface name in the kernel; default: the port's name
   VrfIndex vrf = kMainVrf;        // its TAP is in that namespace
   bool promiscuous = false;
+  bool offloads = true;
   PortFeatures features;
   DocumentMark mark;  // of the device, or of what else the port is
 

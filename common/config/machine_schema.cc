@@ -178,6 +178,11 @@ Schema PortSchema() {
        .fallback = "false",
        .help = "Whether the device takes frames for other MAC addresses (they are counted and "
                "dropped as not_for_us)"},
+      {.name = "offloads",
+       .schema = Boolean(),
+       .fallback = "true",
+       .help = "Whether the device may check IPv4 checksums, and take off and put on the VLAN tags of "
+               "sub-interfaces, where it can"},
       {.name = "urpf",
        .schema = Enum({"off", "strict", "loose", "feasible"}),
        .fallback = "off",

@@ -88,7 +88,10 @@ void WritePorts(const std::vector<PortConfig>& ports, const std::vector<std::str
     if (port.mac) out.Text("mac", port.mac->ToString());
     out.Text("tap", port.tap);
     out.Text("vrf", vrfs[port.vrf.value()]);
-    if (!port.vlan && !port.tunnel) out.Flag("promiscuous", port.promiscuous);
+    if (!port.vlan && !port.tunnel) {
+      out.Flag("promiscuous", port.promiscuous);
+      out.Flag("offloads", port.offloads);
+    }
     WriteFeatures(port.features, out);
     out.End();
   }

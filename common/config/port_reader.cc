@@ -170,6 +170,7 @@ std::vector<PortConfig> ReadPorts(const ConfigValue& document, ConfigReport& rep
       port.mtu = MtuOfLower(document, *vlan);
     }
     entry.Get("promiscuous", port.promiscuous);
+    entry.Get("offloads", port.offloads);
     port.features = ReadFeatures(entry);
     if (const ConfigValue* const vrf = entry.Find("vrf"))
       port.vrf = FindVrf(document, *vrf, report);

@@ -62,7 +62,7 @@ class StackCheck {
  private:
   // What only a device has.
   void CheckNoDeviceKeys(const ConfigValue& entry) {
-    for (const char* const key : {"queues", "mac", "promiscuous"}) {
+    for (const char* const key : {"queues", "mac", "promiscuous", "offloads"}) {
       const ConfigValue* const value = entry.Find(key);
       if (value == nullptr || !value->given) continue;
       report_.Error(value->key_at, value->path,

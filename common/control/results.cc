@@ -20,7 +20,7 @@ FLYOVER_RESULT(BondMemberResult, device, link_up, active)
 FLYOVER_RESULT(PortResult, name, device, driver, tap, vrf, mac, mtu, link_up, admin_up, speed_mbps,
                rx_queues, tx_queues, rx_packets, rx_bytes, tx_packets, tx_bytes, rx_missed,
                rx_errors, rx_no_mbuf, tap_in_packets, tap_in_writes, tap_out_packets, addresses,
-               members, features)
+               members, features, offloads)
 FLYOVER_RESULT(PortsResult, ports)
 FLYOVER_RESULT(StageResult, name, packets, cycles, cycles_per_packet)
 FLYOVER_RESULT(LcoreResult, index, cpu, numa, busy_percent, busy_cycles, idle_cycles, packets,

@@ -76,6 +76,7 @@ struct PortResult {
   std::vector<std::string> addresses;
   std::vector<BondMemberResult> members;  // of a bond
   std::vector<std::string> features;      // what it does beyond forwarding: "urpf strict"
+  std::vector<std::string> offloads = {};  // what the device does: "ipv4_checksum"
 };
 struct PortsResult {
   std::vector<PortResult> ports;

@@ -68,6 +68,12 @@ VlanPush MakeVlanPush(uint16_t outer, uint16_t inner) {
 }
 
 rte_mbuf* PushVlanTags(rte_mbuf* m, const VlanPush& push, rte_mempool* pool) {
+  // Some drivers put tags on by software and lose the frame where there is no room in front.
+  if (push.by_device != 0 && rte_pktmbuf_headroom(m) >= push.length) {
+    m->vlan_tci = push.by_device;
+    m->ol_flags |= RTE_MBUF_F_TX_VLAN;
+    return m;
+  }
   std::array<uint8_t, kAddresses> addresses;
   std::memcpy(addresses.data(), rte_pktmbuf_mtod(m, uint8_t*), kAddresses);
   rte_mbuf* head = m;

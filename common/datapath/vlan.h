@@ -40,13 +40,14 @@ void RemoveVlanTags(rte_mbuf* m, unsigned length);
 // What a frame gets in front of its EtherType.
 struct VlanPush {
   std::array<uint8_t, 8> bytes{};
-  uint8_t length = 0;  // 0, 4 or 8
+  uint8_t length = 0;      // 0, 4 or 8
+  uint16_t by_device = 0;  // the id of the one tag, where the device can put it on; 0: it cannot
 };
 // `inner` 0: one tag, 0x8100. Else the outer one is 0x88a8 (802.1ad). Priority is 0.
 VlanPush MakeVlanPush(uint16_t outer, uint16_t inner);
 
-// The frame with its tags, or null when out of memory (it is then unchanged). REQUIRES: the
-// addresses lie in the first segment.
+// The frame with its tags, or null when out of memory (it is then unchanged). A tag that the device
+// puts on is a note beside the frame. REQUIRES: the addresses lie in the first segment.
 rte_mbuf* PushVlanTags(rte_mbuf* m, const VlanPush& push, rte_mempool* pool);
 
 }  // namespace flyover

@@ -38,17 +38,6 @@ uint16_t MaxFrameOverhead(const rte_eth_dev_info& info) {
 
 }  // namespace
 
-Port::Port(Port&& other) noexcept
-    : id_(std::exchange(other.id_, UINT16_MAX)),
-      rx_queues_(other.rx_queues_),
-      tx_queues_(other.tx_queues_),
-      numa_node_(other.numa_node_),
-      if_index_(other.if_index_),
-      rx_interrupts_(other.rx_interrupts_),
-      bond_(other.bond_),
-      driver_(std::move(other.driver_)),
-      mac_(other.mac_) {}
-
 Port::~Port() {
   if (id_ == UINT16_MAX) return;
   Stop();
@@ -98,8 +87,7 @@ Status Port::Configure(const PortOptions& options) {
       if (IsPciDevice(options.device)) rx_queues_ = 1;
     }
   }
-  conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
-  conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  ChooseOffloads(options, info, conf);
   rx_interrupts_ = options.rx_interrupts && MayHaveRxInterrupts(options.device);
   conf.intr_conf.rxq = rx_interrupts_ ? 1 : 0;
   const auto configure = [&] {
@@ -156,8 +144,45 @@ Status Port::Configure(const PortOptions& options) {
   return Status::Ok();
 }
 
+std::vector<std::string> Offloads::Names() const {
+  std::vector<std::string> names;
+  if (ipv4_checksum) names.emplace_back("ipv4_checksum");
+  if (vlan_strip) names.emplace_back("vlan_strip");
+  if (vlan_insert) names.emplace_back("vlan_insert");
+  return names;
+}
+
+void Port::ChooseOffloads(const PortOptions& options, const rte_eth_dev_info& info,
+                          rte_eth_conf& conf) {
+  conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+  conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  // virtio filters from the start, whatever was asked of it: it must be told whom to let in.
+  const uint64_t filter = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+  if (filter != 0 && driver_ == "net_virtio" && !options.vlans.empty()) {
+    conf.rxmode.offloads |= filter;
+    filtered_vlans_ = options.vlans;
+  }
+  if (!options.offloads) return;
+  uint64_t rx = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+  if (!options.vlans.empty()) {
+    rx |= RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+    conf.txmode.offloads |= info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
+  }
+  conf.rxmode.offloads |= info.rx_offload_capa & rx;
+  offloads_ = {
+      .ipv4_checksum = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0,
+      .vlan_strip = (conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0,
+      .vlan_insert = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0,
+  };
+}
+
 Status Port::Start() {
   if (const int error = rte_eth_dev_start(id_); error != 0) return DpdkStatus("starting", error);
+  for (const uint16_t vlan : filtered_vlans_) {
+    if (const int error = rte_eth_dev_vlan_filter(id_, vlan, 1); error != 0) {
+      return DpdkStatus("letting in VLAN " + std::to_string(vlan), error);
+    }
+  }
   return Status::Ok();
 }
 

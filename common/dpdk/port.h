@@ -4,11 +4,13 @@
 // Threads: control thread only, apart from the device's queues, which belong to lcores.
 #pragma once
 
+#include <rte_ethdev.h>
 #include <rte_mempool.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/status.h"
@@ -27,6 +29,8 @@ struct PortOptions {
   std::optional<MacAddress> mac;
   bool promiscuous = false;
   bool rx_interrupts = false;  // asked for; not every device has them
+  bool offloads = true;        // what the device can do of Offloads, it may
+  std::vector<uint16_t> vlans = {};  // outer tags of frames that it shall let in
   rte_mempool* pool = nullptr;
 };
 
@@ -34,6 +38,15 @@ struct PortOptions {
 struct RxEvent {
   int socket = -1;         // readable while there is one; the driver's own: only poll it
   bool interrupt = false;  // by rte_eth_dev_rx_intr_ctl_q and rte_eth_dev_rx_intr_enable
+};
+
+// What the device does for its frames. Nothing else is asked of devices: checksums of what passes
+// are updated, never computed, so there is none to leave to them.
+struct Offloads {
+  bool ipv4_checksum = false;  // RTE_MBUF_F_RX_IP_CKSUM_GOOD spares a sum
+  bool vlan_strip = false;     // takes the outer tag off (RTE_MBUF_F_RX_VLAN_STRIPPED)
+  bool vlan_insert = false;    // puts an 802.1Q tag on (RTE_MBUF_F_TX_VLAN)
+  std::vector<std::string> Names() const;
 };
 
 struct PortCounters {
@@ -57,7 +70,7 @@ class Port {
   // Probes and configures; Start starts. The message of an error says what DPDK said and what would
   // help.
   static Result<Port> Open(const PortOptions& options);
-  Port(Port&& other) noexcept;
+  Port(Port&&) noexcept = default;
   Port& operator=(Port&&) = delete;
   ~Port();  // stops and closes the device
 
@@ -70,6 +83,7 @@ class Port {
   const std::string& driver() const { return driver_; }
   const MacAddress& mac() const { return mac_; }
   unsigned numa_node() const { return numa_node_; }
+  const Offloads& offloads() const { return offloads_; }
 
   // REQUIRES: started.
   RxEvent rx_event(unsigned queue) const;
@@ -95,14 +109,29 @@ class Port {
  private:
   Port() = default;
   Status Configure(const PortOptions& options);
+  void ChooseOffloads(const PortOptions& options, const rte_eth_dev_info& info, rte_eth_conf& conf);
 
-  uint16_t id_ = UINT16_MAX;
+  // DPDK's number; who was moved from has none.
+  struct Id {
+    uint16_t value = UINT16_MAX;
+    Id() = default;
+    Id(Id&& other) noexcept : value(std::exchange(other.value, UINT16_MAX)) {}
+    Id& operator=(uint16_t id) {
+      value = id;
+      return *this;
+    }
+    operator uint16_t() const { return value; }  // NOLINT(google-explicit-constructor)
+  };
+
+  Id id_;
   unsigned rx_queues_ = 0;
   unsigned tx_queues_ = 0;
   unsigned numa_node_ = 0;
   unsigned if_index_ = 0;  // of the kernel's interface below the device, 0: none
   bool rx_interrupts_ = false;
   bool bond_ = false;
+  Offloads offloads_;
+  std::vector<uint16_t> filtered_vlans_;  // to be let in; empty: the device does not filter
   std::string driver_;
   MacAddress mac_;
   std::vector<MacAddress> virtual_macs_;

@@ -151,8 +151,11 @@ bool TakeIpv6(const HashKey& key, rte_mbuf* m, const uint8_t* bytes, PacketMeta&
   return true;
 }
 
-bool IsSimple(const rte_mbuf* m) {
-  return m->nb_segs == 1 && (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0 && IsNormal(m);
+// In one segment of its own, and without a tag. The tag that names a sub-interface may be beside it,
+// where the device put it.
+bool IsSimple(const rte_mbuf* m, const PortEntry& port) {
+  const bool tag = (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0;
+  return m->nb_segs == 1 && IsNormal(m) && (!tag || (port.vlan_tags == 1 && port.up));
 }
 
 }  // namespace
@@ -174,7 +177,7 @@ void PlainInput(const PortTable& ports, const HashKey& flow_key, Burst& burst, P
     const auto* const frame = rte_pktmbuf_mtod(m, const uint8_t*);
     const unsigned l3_space = m->data_len - kL3;  // of less than a frame: a huge number
     bool plain = false;
-    if (IsSimple(m) && l3_space <= port->mtu && l3_space >= sizeof(Ipv4Header)) [[likely]] {
+    if (IsSimple(m, *port) && l3_space <= port->mtu && l3_space >= sizeof(Ipv4Header)) [[likely]] {
       if (shape.IsIpv4(frame)) {
         plain = TakeIpv4(key, m, frame + kL3, meta);
       } else if (l3_space >= sizeof(Ipv6Header) && shape.IsIpv6(frame)) {
@@ -185,6 +188,7 @@ void PlainInput(const PortTable& ports, const HashKey& flow_key, Burst& burst, P
       out.others.Add(i);
       continue;
     }
+    m->ol_flags &= ~(RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED);
     meta.l3_offset = kL3;
     meta.overhead = 0;
     meta.vrf = port->vrf;

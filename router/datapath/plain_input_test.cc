@@ -28,6 +28,7 @@ using test::Udp;
 
 constexpr PortIndex kPort{3};
 constexpr test::Mac kOwnMac{2, 0, 0, 0, 0, 0x0a};
+constexpr uint64_t kTagFlags = RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
 const Eth kEth{.dst = kOwnMac, .src = {2, 0, 0, 0, 0, 0x0b}};
 const Ip4 kIp4{.src = "10.1.0.2", .dst = "10.9.0.1"};
 const Ip6 kIp6{.src = "2001:db8:1::2", .dst = "2001:db8:9::1"};
@@ -66,14 +67,16 @@ class PlainInputTest : public ::testing::Test {
     burst_.meta[0].source = PortSource(kPort);
     burst_.meta[0].in_port = kPort;
   }
-  bool IsPlain(const Bytes& frame) {
+  bool IsPlain(const Bytes& frame, uint64_t flags = 0, uint16_t tag = 0) {
     Start(frame);
+    burst_.pkt[0]->ol_flags |= flags;
+    burst_.pkt[0]->vlan_tci = tag;
     PlainEdges edges;
     PlainInput(ports_, key_, burst_, edges);
     EXPECT_EQ(edges.plain.size + edges.others.size, 1);
     const bool plain = edges.plain.size == 1;
     if (plain) {
-      Compare(frame);
+      Compare(frame, flags, tag);
     } else {
       EXPECT_EQ(test::BytesOf(burst_.pkt[0]), frame) << "touched";
     }
@@ -81,13 +84,17 @@ class PlainInputTest : public ::testing::Test {
     return plain;
   }
 
+  PortEntry& port() { return ports_.ports[kPort.value()]; }
+
  private:
   // burst_ holds what plain_input made of the frame.
-  void Compare(const Bytes& frame) {
+  void Compare(const Bytes& frame, uint64_t flags, uint16_t tag) {
     const PacketMeta plain = burst_.meta[0];
     rte_mbuf* const m = burst_.pkt[0];
     const Bytes bytes = test::BytesOf(m);
     Start(frame);
+    burst_.pkt[0]->ol_flags |= flags;
+    burst_.pkt[0]->vlan_tci = tag;
     IndexList all, valid;
     all.Add(0);
     EthernetEdges ethernet;
@@ -97,6 +104,7 @@ class PlainInputTest : public ::testing::Test {
     ASSERT_EQ(valid.size, 1) << "the rules refuse it";
     const PacketMeta& ruled = burst_.meta[0];
     EXPECT_EQ(bytes, test::BytesOf(burst_.pkt[0]));
+    EXPECT_EQ(m->ol_flags & kTagFlags, burst_.pkt[0]->ol_flags & kTagFlags);
     EXPECT_EQ(plain.flow_hash, ruled.flow_hash);
     EXPECT_EQ(plain.lookup, ruled.lookup);
     EXPECT_EQ(plain.flags, ruled.flags);
@@ -177,6 +185,32 @@ TEST_F(PlainInputTest, LeavesFramesThatAreNotForTheOwnAddress) {
   EXPECT_FALSE(IsPlain(from(kOwnMac, kOwnMac)));
   EXPECT_FALSE(IsPlain(from(kOwnMac, {3, 0, 0, 0, 0, 1}))) << "a group as source";
   EXPECT_FALSE(IsPlain(Eth{.dst = kOwnMac, .src = kEth.src} / test::Vlan{.id = 5} / kIp4 / Udp{}));
+}
+
+TEST_F(PlainInputTest, TakesWhoseTagTheDeviceTookOff) {
+  const Bytes frame = kEth / kIp4 / Udp{};
+  EXPECT_FALSE(IsPlain(frame, kTagFlags, 100)) << "the port expects none";
+  port().vlan_tags = 1;
+  EXPECT_TRUE(IsPlain(frame, kTagFlags, 100));
+  EXPECT_TRUE(IsPlain(kEth / kIp6 / Udp{}, kTagFlags, 100));
+  EXPECT_FALSE(IsPlain(Eth{.dst = kOwnMac, .src = kEth.src} / test::Vlan{.id = 5} / kIp4 / Udp{},
+                       kTagFlags, 100));
+  port().up = false;
+  EXPECT_FALSE(IsPlain(frame, kTagFlags, 100));
+  port().up = true;
+  port().vlan_tags = 2;
+  EXPECT_FALSE(IsPlain(frame, kTagFlags, 100));
+}
+
+// The device's word is taken for the sum; without it the sum is computed.
+TEST_F(PlainInputTest, TakesTheDevicesWordForTheChecksum) {
+  Ip4 wrong = kIp4;
+  wrong.checksum = 1;
+  const Bytes frame = kEth / wrong / Udp{};
+  EXPECT_FALSE(IsPlain(frame));
+  EXPECT_FALSE(IsPlain(frame, RTE_MBUF_F_RX_IP_CKSUM_BAD));
+  EXPECT_TRUE(IsPlain(kEth / kIp4 / Udp{}, RTE_MBUF_F_RX_IP_CKSUM_GOOD));
+  EXPECT_TRUE(IsPlain(kEth / kIp4 / Udp{}, RTE_MBUF_F_RX_IP_CKSUM_BAD)) << "we know better";
 }
 
 // Cut, lengthened and with bits turned: nothing is plain that the rules refuse or read otherwise.

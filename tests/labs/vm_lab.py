@@ -12,6 +12,7 @@ import time
 
 from lab import document, files, paths, runner, vm_flyoverd, vm_image, vm_kernel, vm_machine, wait, web
 from lab.node import Node
+from steps import vm_offloads
 
 JUMBO = 9000
 # The machine's interfaces have ROUTER's addresses while the kernel drives them, and later Flyover's ports.
@@ -313,6 +314,8 @@ def body(lab, says):
         links(lane)
         says.progress("administration")
         administration(lane)
+        says.progress("offloads")
+        vm_offloads.run(lane)
         killed(lane, "vfio-pci")
         finish(lane, before)
     says.progress("uio_pci_generic, past the IOMMU")

@@ -91,6 +91,9 @@ std::string Render(const PortsResult& result, const RenderOptions& options) {
   for (const PortResult& p : result.ports) {
     std::string words;
     for (const std::string& feature : p.features) words += (words.empty() ? "" : ", ") + feature;
+    for (const std::string& offload : p.offloads) {
+      words += (words.empty() ? "device: " : ", device: ") + offload;
+    }
     if (!words.empty()) features.AddRow({p.name, words});
   }
   Table members({{"PORT"}, {"MEMBER"}, {"LINK"}, {"ROLE"}});

@@ -162,6 +162,10 @@ std::optional<StartError> Daemon::StartDataplane() {
     port_options.mtu = port.mtu;
     port_options.mac = port.mac;
     port_options.promiscuous = port.promiscuous;
+    port_options.offloads = port.offloads;
+    for (const PortConfig& other : document_.ports) {
+      if (other.vlan && other.vlan->port == port.name) port_options.vlans.push_back(other.vlan->id);
+    }
     if (Status status =
             dataplane_->AddPort(PortIndex(static_cast<uint8_t>(p)), port_options, port.queues);
         !status.ok()) {

@@ -83,6 +83,7 @@ PortsResult ShowPorts(Dataplane& dataplane, KernelSide& kernel, const Document& 
       for (const BondMember& member : device->members()) {
         port.members.push_back({member.device, member.link_up, member.active});
       }
+      port.offloads = device->offloads().Names();
     }
     port.features = DescribeFeatures(config.features);
     result.ports.push_back(std::move(port));

@@ -156,8 +156,10 @@ Status Dataplane::AddPort(PortIndex index, PortOptions options, std::optional<un
   for (unsigned k = 0; k < n; ++k) {
     const unsigned l = (next_lcore_ + k) % n;
     if (k < port->tx_queues()) {
-      lcores_[l]->tx().UseQueue(index, port->dpdk_id(), static_cast<uint16_t>(k),
-                                options.bond.lacp);
+      lcores_[l]->tx().UseQueue(index, {.dpdk_port = port->dpdk_id(),
+                                        .queue = static_cast<uint16_t>(k),
+                                        .poll = options.bond.lacp,
+                                        .prepare = port->offloads().vlan_insert});
     } else {
       const unsigned owner = (next_lcore_ + k % port->tx_queues()) % n;
       lcores_[l]->tx().UseRing(index, egress_[l][owner], lcores_[owner]->wakeup());
@@ -170,7 +172,9 @@ Status Dataplane::AddPort(PortIndex index, PortOptions options, std::optional<un
 }
 
 void Dataplane::AddVlan(PortIndex index, PortIndex device, uint16_t outer, uint16_t inner) {
-  const VlanPush push = MakeVlanPush(outer, inner);
+  VlanPush push = MakeVlanPush(outer, inner);
+  // Devices put on 802.1Q tags only, and the outer one of two is of 802.1ad.
+  if (inner == 0 && ports_[device.value()]->offloads().vlan_insert) push.by_device = outer;
   for (const auto& lcore : lcores_) lcore->tx().UseVlan(index, device, push);
   egress_lcore_[index.value()] = egress_lcore_[device.value()];
 }

@@ -148,6 +148,7 @@ class RandomDocument {
     if (Coin()) port.mac = MacAddress{{2, 0, 0, 0, 0, static_cast<uint8_t>(i)}};
     port.tap = Coin() ? port.name : "tap" + std::to_string(i);
     port.promiscuous = Coin();
+    port.offloads = Coin();
     port.features = {.urpf = static_cast<ReversePathCheck>(Below(4)),
                      .fragment = Coin(),
                      .directed_broadcast = Coin()};

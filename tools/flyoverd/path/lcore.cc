@@ -104,7 +104,9 @@ void Lcore::StampSources(const RxQueue& queue, uint16_t count) {
     const PortIndex port = router::PortOfFrame(ports, queue.port, m);
     SetSource(m, PortSource(port));
     ++ctx_.ledger()[PortSource(port)].entered;
-    if (port != queue.port) received_[port.value()].Add(1, m->pkt_len);
+    if (port == queue.port) continue;
+    const bool tag_is_off = (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0;
+    received_[port.value()].Add(1, m->pkt_len + (tag_is_off ? sizeof(VlanHeader) : 0));
   }
 }
 

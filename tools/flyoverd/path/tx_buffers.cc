@@ -14,12 +14,7 @@ TxBuffers::Device& TxBuffers::NewDevice(PortIndex port) {
   return d;
 }
 
-void TxBuffers::UseQueue(PortIndex port, uint16_t dpdk_port, uint16_t queue, bool poll) {
-  Device& d = NewDevice(port);
-  d.dpdk_port = dpdk_port;
-  d.queue = queue;
-  d.poll = poll;
-}
+void TxBuffers::UseQueue(PortIndex port, const Queue& queue) { NewDevice(port).queue = queue; }
 
 void TxBuffers::UseRing(PortIndex port, rte_ring* egress_ring, Wakeup& owner) {
   Device& d = NewDevice(port);
@@ -59,21 +54,25 @@ void TxBuffers::Add(StageContext& ctx, const Burst& burst, const IndexList& in,
 
 rte_mbuf* TxBuffers::Tag(StageContext& ctx, PortIndex port, rte_mbuf* m) {
   Egress& egress = egress_[port.value()];
+  const uint32_t bytes = m->pkt_len + egress.push.length;
   rte_mbuf* const tagged = PushVlanTags(m, egress.push, ctx.pool());
   if (tagged == nullptr) {
     ctx.Drop(m, DropReason::kNoMemory);
     return nullptr;
   }
-  egress.sent.Add(1, tagged->pkt_len);
+  egress.sent.Add(1, bytes);
   return tagged;
 }
 
 void TxBuffers::Flush(StageContext& ctx, Device& d) {
-  if (d.count == 0 && !d.poll) return;
+  if (d.count == 0 && !d.queue.poll) return;
   uint16_t taken;
   DropReason refused;
   if (d.ring == nullptr) {
-    taken = rte_eth_tx_burst(d.dpdk_port, d.queue, d.packets.data(), d.count);
+    const auto [port, queue, poll, prepare] = d.queue;
+    const uint16_t ready =
+        prepare ? rte_eth_tx_prepare(port, queue, d.packets.data(), d.count) : d.count;
+    taken = rte_eth_tx_burst(port, queue, d.packets.data(), ready);
     refused = DropReason::kTxFull;
     packets_ += taken;
     Count(ctx.ledger(), d, taken, &SourceLedger::tx);

@@ -30,8 +30,13 @@ inline PortIndex EgressOf(const rte_mbuf* m) {
 class TxBuffers {
  public:
   // This lcore transmits on `queue` of the device itself.
-  // `poll`: the device wants to be called every loop, packets or not (LACP in a bond).
-  void UseQueue(PortIndex port, uint16_t dpdk_port, uint16_t queue, bool poll = false);
+  struct Queue {
+    uint16_t dpdk_port = 0;
+    uint16_t queue = 0;
+    bool poll = false;     // the device wants to be called every loop, packets or not (LACP)
+    bool prepare = false;  // packets may ask it for an offload: rte_eth_tx_prepare
+  };
+  void UseQueue(PortIndex port, const Queue& queue);
   // Another lcore does: it takes packets from `egress_ring` (single producer: this lcore), and is
   // woken by `owner`.
   void UseRing(PortIndex port, rte_ring* egress_ring, Wakeup& owner);
@@ -67,10 +72,8 @@ class TxBuffers {
     TrafficCounters sent;
   };
   struct Device {
-    uint16_t dpdk_port = 0;
-    uint16_t queue = 0;
+    Queue queue;
     uint16_t count = 0;
-    bool poll = false;
     PortIndex index = kNoPort;
     rte_ring* ring = nullptr;  // hand over here instead of transmitting
     Wakeup* owner = nullptr;   // of the ring's consumer

@@ -35,7 +35,7 @@ class TxBuffersTest : public ::testing::Test {
     StageContext::Options options;
     options.pool = pool_;
     context_ = std::make_unique<StageContext>(options);
-    buffers_.UseQueue(kDevice, device_, 0);
+    buffers_.UseQueue(kDevice, {.dpdk_port = device_});
     buffers_.UseRing(kRing, egress_, owner_);
   }
   void TearDown() override {
