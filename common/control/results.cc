@@ -60,7 +60,7 @@ FLYOVER_RESULT(VrfResult, name, network_namespace, ports, kernel_routes, fib4_en
 FLYOVER_RESULT(VrfsResult, vrfs)
 FLYOVER_RESULT(NeighborResult, port, vrf, address, mac, state, packets, held_packets)
 FLYOVER_RESULT(NeighborsResult, neighbors)
-FLYOVER_RESULT(ServiceResult, name, vips, protocol, port, forward, affinity, backends, backends_up,
+FLYOVER_RESULT(ServiceResult, name, vips, protocol, ports, forward, affinity, backends, backends_up,
                table_digest, table_slots, kept_tables, packets, bytes, connections_new)
 FLYOVER_RESULT(ServicesResult, services)
 FLYOVER_RESULT(BackendResult, service, name, address, state, reason, since_seconds, weight,
@@ -78,7 +78,7 @@ FLYOVER_RESULT(PlanBackendResult, name, address, change, share_before_percent, s
                slots_lost, slots_gained, flows)
 FLYOVER_RESULT(PlanServiceResult, name, change, slots, slots_moved, slots_least, moved_percent,
                flows, flows_broken, broken_percent, backends)
-FLYOVER_RESULT(PlanEndpointResult, vip, protocol, port, service_before, service_after,
+FLYOVER_RESULT(PlanEndpointResult, vip, protocol, ports, service_before, service_after,
                broken_percent)
 FLYOVER_RESULT(PlanResult, changes, services, services_unchanged, endpoints, vips_announced,
                vips_withdrawn, max_moved_percent, limited, limit_percent, within)

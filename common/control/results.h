@@ -330,7 +330,7 @@ struct ServiceResult {
   std::string name;
   std::vector<std::string> vips;
   std::string protocol;
-  uint32_t port = 0;
+  std::string ports;  // "80", "8000-8100", "any"
   std::string forward;
   std::string affinity;
   uint32_t backends = 0;
@@ -440,7 +440,7 @@ struct PlanServiceResult {
 struct PlanEndpointResult {
   std::string vip;
   std::string protocol;
-  uint32_t port = 0;
+  std::string ports;  // "80", "8000-8100", "any"
   std::string service_before;  // empty: none
   std::string service_after;
   double broken_percent = 0;

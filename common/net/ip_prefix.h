@@ -21,7 +21,11 @@ class IpPrefix {
   IpPrefix(const IpAddress& address, unsigned length)
       : address_(MaskAddress(address, length)), length_(static_cast<uint8_t>(length)) {}
   // The single address as /32 or /128.
+  IpPrefix(const IpAddress& host)  // NOLINT(google-explicit-constructor)
+      : IpPrefix(host, host.bits()) {}
   static IpPrefix Host(const IpAddress& a) { return {a, a.bits()}; }
+  // "192.0.2.1" or "192.0.2.0/24".
+  static std::optional<IpPrefix> ParseHostOrPrefix(std::string_view text);
 
   const IpAddress& address() const { return address_; }
   unsigned length() const { return length_; }
@@ -38,6 +42,8 @@ class IpPrefix {
   // unclear.
   static std::optional<IpPrefix> Parse(std::string_view text);
   std::string ToString() const;
+  // Without the length where it is that of a single address.
+  std::string ToHostOrPrefix() const { return IsHost() ? address_.ToString() : ToString(); }
 
  private:
   IpAddress address_;

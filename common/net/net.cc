@@ -116,6 +116,13 @@ std::optional<IpPrefix> IpPrefix::Parse(std::string_view text) {
   return IpPrefix(parts->first, parts->second);
 }
 
+std::optional<IpPrefix> IpPrefix::ParseHostOrPrefix(std::string_view text) {
+  if (text.find('/') != std::string_view::npos) return Parse(text);
+  const auto address = IpAddress::Parse(text);
+  if (!address) return std::nullopt;
+  return Host(*address);
+}
+
 std::string IpPrefix::ToString() const {
   return address_.ToString() + "/" + std::to_string(length_);
 }

@@ -10,7 +10,8 @@
 
 #include "common/base/quantity.h"
 #include "common/config/document_mark.h"
-#include "common/net/ip_address.h"
+#include "common/net/ip_prefix.h"
+#include "lb/config/port_range.h"
 
 namespace flyover::lb {
 
@@ -92,6 +93,7 @@ struct HealthConfig {
   std::chrono::milliseconds timeout{1000};
   uint16_t fall = 3;  // failures in a row until down
   uint16_t rise = 2;  // successes in a row until up
+  std::chrono::milliseconds damping{60'000};  // down again before it was up so long: more; 0: never
   bool operator==(const HealthConfig&) const = default;
 };
 
@@ -112,9 +114,9 @@ struct GueConfig {
 
 struct ServiceConfig {
   std::string name;
-  std::vector<IpAddress> vips;
+  std::vector<IpPrefix> vips;  // single addresses as /32 and /128
   Protocol protocol = Protocol::kTcp;
-  uint16_t port = 0;
+  PortRange ports;
   uint32_t table_size = 65'537;  // slots of its Maglev table
   Affinity affinity = Affinity::kFlow;
   PrefixLengths affinity_prefix;  // of kSourcePrefix
@@ -161,6 +163,7 @@ struct LbConfig {
   DocumentMark health_mark;      // of that namespace
   std::optional<HundredthsOfPercent> max_moved;  // budget of a reload; none: no limit
   std::optional<AnnounceConfig> announce;        // none: VIPs are not announced
+  bool reject_unknown_ports = false;             // of VIPs; else they are dropped
   std::vector<ServiceConfig> services;
   bool operator==(const LbConfig&) const = default;
 };

@@ -70,6 +70,7 @@ void WriteServiceHealth(const HealthConfig& health, YamlWriter& out) {
   out.Put("timeout", Milliseconds(health.timeout));
   out.Put("fall", health.fall);
   out.Put("rise", health.rise);
+  out.Put("damping", Milliseconds(health.damping));
   out.End();
 }
 
@@ -133,6 +134,9 @@ LbConfig ReadLb(const ConfigValue& document, const std::vector<PortConfig>& port
         connections->Get("change_window", config.connections.change_window.emplace());
       }
     }
+    if (const ConfigValue* const unknown = balancer->Find("unknown_port")) {
+      config.reject_unknown_ports = unknown->As<std::string>() == "reject";
+    }
     if (const ConfigValue* const announce = balancer->Find("announce")) {
       ReadAnnounce(*announce, config.announce.emplace());
     }
@@ -158,10 +162,10 @@ void WriteServices(const LbConfig& config, YamlWriter& out) {
   for (const ServiceConfig& service : config.services) {
     out.Begin(YamlText(service.name));
     std::vector<std::string> vips;
-    for (const IpAddress& vip : service.vips) vips.push_back(vip.ToString());
+    for (const IpPrefix& vip : service.vips) vips.push_back(vip.ToHostOrPrefix());
     out.Texts("vip", vips);
     out.Put("protocol", service.protocol == Protocol::kUdp ? "udp" : "tcp");
-    out.Put("port", service.port);
+    out.Put("port", service.ports.ToString());
     out.Put("forward", ForwardName(service.forward));
     if (service.forward == ForwardMode::kGue) {
       out.Begin("gue");
@@ -209,6 +213,7 @@ void WriteBalancer(const LbConfig& config, YamlWriter& out) {
   } else {
     out.Put("table_size", config.table_size);
   }
+  out.Put("unknown_port", config.reject_unknown_ports ? "reject" : "drop");
   if (config.announce) {
     out.Begin("announce");
     if (config.announce->table == kMainTable) {

@@ -52,7 +52,7 @@ TEST(ReadLb, DefaultsAreTheStructs) {
   ServiceConfig expected;
   expected.name = "web";
   expected.vips = {*IpAddress::Parse("203.0.113.10")};
-  expected.port = 80;
+  expected.ports = PortRange::One(80);
   EXPECT_THAT(service.config.services, ElementsAre(expected));
   EXPECT_THAT(service.warnings, ElementsAre(HasSubstr("services.web.backends: has no backend")));
 }

@@ -10,6 +10,8 @@ namespace {
 using Presence = SchemaKey::Presence;
 
 // One line of printable ASCII: nothing that could end a request line or a header.
+const TextFormat kPortsFormat{"a range of ports such as 8000-8100, or any",
+                              "any|[0-9]{1,5}-[0-9]{1,5}", 11};
 const TextFormat kTargetFormat{"a request target that begins with '/' and has no spaces", "/[!-~]*",
                                1024};
 const TextFormat kHostFormat{"a host name or address, with ':PORT' if need be",
@@ -216,24 +218,31 @@ Schema HealthSchema() {
        .schema = Unsigned(1, 100, "probes"),
        .fallback = "2",
        .help = "Successes in a row that take it in again"},
+      {.name = "damping",
+       .schema = Duration(0, 3'600'000),
+       .fallback = "60s",
+       .help = "One that fails again before it was in for this time needs twice as many successes "
+               "each time, up to 32 times as many. 0s: never"},
   });
 }
 
 Schema ServiceSchema() {
   return MapOf({
       {.name = "vip",
-       .schema = OneOrListOf(Address(), 1, 64),
+       .schema = OneOrListOf(OneOf({Address(), Simple(Schema::Type::kPrefix)}), 1, 64),
        .presence = Presence::kRequired,
-       .help = "Address or addresses that clients know",
+       .help = "Addresses that clients know; a prefix stands for all of its addresses. The longest "
+               "that has the packet's port counts",
        .example = "[203.0.113.10, \"2001:db8:100::10\"]"},
       {.name = "protocol",
        .schema = Enum({"tcp", "udp"}),
        .fallback = "tcp",
        .help = "Transport protocol"},
       {.name = "port",
-       .schema = Unsigned(1, 65535),
+       .schema = OneOf({Unsigned(1, 65535), Text(kPortsFormat)}),
        .presence = Presence::kRequired,
-       .help = "Port that clients know, and that the servers listen on",
+       .help = "Port that clients know, and that the servers listen on, a range of ports, or any. "
+               "A single port goes before a range, and that before any",
        .example = "80"},
       {.name = "forward",
        .schema = Enum({"l2dsr", "l3dsr", "ipip", "gre", "gue"}, {"nat", "fullnat"}),
@@ -401,6 +410,11 @@ SchemaKey BalancerKey() {
            .help = "Slots of the Maglev tables of services that name none. auto: the smallest with "
                    "100 slots a backend, so that crossing from one to the next moves nearly all "
                    "new flows of the service"},
+          {.name = "unknown_port",
+           .schema = Enum({"drop", "reject"}),
+           .fallback = "drop",
+           .help = "What comes to a VIP's port that no service has: dropped, or answered as a host "
+                   "would, by a RST or port unreachable, up to 1000 a second and lcore"},
           {.name = "announce",
            .schema = MapOf({
                {.name = "table",

@@ -91,6 +91,7 @@ HealthConfig ReadHealth(const ConfigValue* section, ConfigReport& report) {
   section->Get("timeout", health.timeout);
   section->Get("fall", health.fall);
   section->Get("rise", health.rise);
+  section->Get("damping", health.damping);
   ReadProbe(*section, health, report);
   const ConfigValue* const timeout = section->Find("timeout");
   const ConfigValue* const interval = section->Find("interval");
@@ -129,7 +130,7 @@ class ServiceReader {
 
   ServiceConfig Read() {
     service_.name = entry_.key;
-    entry_.Get("port", service_.port);
+    ReadPorts();
     if (const ConfigValue* const protocol = entry_.Find("protocol")) {
       service_.protocol = protocol->As<std::string>() == "udp" ? Protocol::kUdp : Protocol::kTcp;
     }
@@ -152,15 +153,49 @@ class ServiceReader {
       service_.fail_open = all_down->As<std::string>() == "fail_open";
     }
     service_.health = ReadHealth(entry_.Find("health"), report_);
+    CheckProbedPort();
     return std::move(service_);
   }
 
  private:
   void ReadVips() {
     for (const ConfigValue& vip : entry_.ItemsOf("vip")) {
-      service_.vips.push_back(vip.As<IpAddress>());
-      CheckUnicast(vip, vip.As<IpAddress>(), "a unicast address", report_);
+      const bool one = vip.Is<IpAddress>();
+      const IpPrefix prefix = one ? IpPrefix::Host(vip.As<IpAddress>()) : vip.As<IpPrefix>();
+      service_.vips.push_back(prefix);
+      CheckUnicast(vip, prefix.address(), one ? "a unicast address" : "unicast addresses", report_);
     }
+  }
+
+  void ReadPorts() {
+    const ConfigValue* const port = entry_.Find("port");
+    if (port == nullptr) return;
+    if (port->Is<uint64_t>()) {
+      service_.ports = PortRange::One(static_cast<uint16_t>(port->As<uint64_t>()));
+      return;
+    }
+    const std::string& text = port->As<std::string>();
+    if (const auto ports = PortRange::Parse(text)) {
+      service_.ports = *ports;
+      return;
+    }
+    report_.Error(port->at, port->path,
+                  Quoted(text) +
+                      " is no range of ports; accepted: two numbers from 1 to 65535, the "
+                      "lower one first, as in 8000-8100");
+  }
+
+  // A probe goes to one port.
+  void CheckProbedPort() {
+    const HealthConfig& health = service_.health;
+    if (service_.ports.IsOne() || health.port || health.kind == Kind::kNone ||
+        health.kind == Kind::kIcmp) {
+      return;
+    }
+    const ConfigValue& value = *entry_.Find("health");
+    report_.Error(value.at, value.path,
+                  "does not say which of the ports " + service_.ports.ToString() +
+                      " is probed; accepted: with 'port'");
   }
 
   void WarnIfGiven(const ConfigValue* value) {
@@ -228,7 +263,11 @@ class ServiceReader {
       return;
     }
     entry_.Get("dscp", service_.dscp);
-    if (service_.vips.size() > 1) {
+    if (!service_.vips.empty() && !service_.vips[0].IsHost()) {
+      const ConfigValue& first = entry_.ItemsOf("vip")[0];
+      report_.Error(first.at, first.path,
+                    "the DSCP of l3dsr stands for one VIP; accepted: a single address");
+    } else if (service_.vips.size() > 1) {
       const ConfigValue& second = entry_.ItemsOf("vip")[1];
       report_.Error(second.at, second.path,
                     "the DSCP of l3dsr stands for one VIP; accepted: a service for each VIP");

@@ -35,12 +35,12 @@ TableMoves Compare(const PoolTable& before, const PoolTable& after) {
   return moves;
 }
 
-using Endpoint = std::tuple<IpAddress, uint8_t, uint16_t>;
+using Endpoint = std::tuple<IpPrefix, uint8_t, PortRange>;
 
 template <typename Config>
 void AddEndpoints(const Config& service, size_t index, std::map<Endpoint, size_t>& to) {
-  for (const IpAddress& vip : service.vips) {
-    to.emplace(Endpoint(vip, static_cast<uint8_t>(service.protocol), service.port), index);
+  for (const IpPrefix& vip : service.vips) {
+    to.emplace(Endpoint(vip, static_cast<uint8_t>(service.protocol), service.ports), index);
   }
 }
 
@@ -167,8 +167,8 @@ Result<ChangePlan> ServiceManager::Plan(const LbConfig& config) {
 void ServiceManager::PlanEndpoints(const std::vector<Service>& next, ChangePlan& plan) const {
   std::map<Endpoint, size_t> before;
   std::map<Endpoint, size_t> after;
-  std::set<IpAddress> old_vips;
-  std::set<IpAddress> new_vips;
+  std::set<IpPrefix> old_vips;
+  std::set<IpPrefix> new_vips;
   for (size_t i = 0; i < services_.size(); ++i) {
     AddEndpoints(services_[i].config, i, before);
     old_vips.insert(services_[i].config.vips.begin(), services_[i].config.vips.end());
@@ -185,7 +185,7 @@ void ServiceManager::PlanEndpoints(const std::vector<Service>& next, ChangePlan&
     EndpointPlan& of = plan.endpoints.emplace_back();
     of.vip = std::get<0>(endpoint);
     of.protocol = static_cast<Protocol>(std::get<1>(endpoint));
-    of.port = std::get<2>(endpoint);
+    of.ports = std::get<2>(endpoint);
     if (from != nullptr) of.before = from->config.name;
     if (to != nullptr) of.after = to->config.name;
     if (from == nullptr) return;

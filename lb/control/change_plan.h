@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/base/quantity.h"
-#include "common/net/ip_address.h"
+#include "common/net/ip_prefix.h"
 #include "lb/config/lb_config.h"
 #include "lb/maglev/table_moves.h"
 
@@ -47,9 +47,9 @@ struct ServicePlan {
 // A VIP, protocol and port that does not stay with its service. Flows to it keep no state across
 // that: those whose slot both tables give to one address go on, the others break.
 struct EndpointPlan {
-  IpAddress vip;
+  IpPrefix vip;
   Protocol protocol = Protocol::kTcp;
-  uint16_t port = 0;
+  PortRange ports;
   std::string before;       // service; empty: none
   std::string after;        // likewise
   double share_broken = 0;  // of the running flows to it, 0 to 1
@@ -58,8 +58,8 @@ struct EndpointPlan {
 struct ChangePlan {
   std::vector<ServicePlan> services;  // the document's order, then those that go
   std::vector<EndpointPlan> endpoints;
-  std::vector<IpAddress> vips_announced;
-  std::vector<IpAddress> vips_withdrawn;
+  std::vector<IpPrefix> vips_announced;
+  std::vector<IpPrefix> vips_withdrawn;
 
   // The largest share of one service's slots, or of one endpoint's flows, that moves: what a budget
   // is compared with. Rounded up.

@@ -19,7 +19,7 @@ ServiceConfig Web(IpFamily family, unsigned backends = 4) {
   ServiceConfig service;
   service.name = "web";
   service.vips = {Ip(v4 ? "192.0.2.1" : "2001:db8:100::1")};
-  service.port = 80;
+  service.ports = PortRange::One(80);
   service.forward = ForwardMode::kL2dsr;
   for (unsigned i = 1; i <= backends; ++i) {
     const std::string n = std::to_string(i);
@@ -198,13 +198,13 @@ TEST_P(ChangePlanTest, ARenamedServiceTakesTheEndpointOver) {
 TEST_P(ChangePlanTest, AnotherPortBreaksAll) {
   LbConfig config = Config({Web(GetParam())});
   Apply(config);
-  config.services[0].port = 81;
+  config.services[0].ports = PortRange::One(81);
   const ChangePlan plan = Plan(config);
   ASSERT_EQ(plan.endpoints.size(), 2u);
-  EXPECT_EQ(plan.endpoints[0].port, 80);
+  EXPECT_EQ(plan.endpoints[0].ports, PortRange::One(80));
   EXPECT_EQ(plan.endpoints[0].after, "");
   EXPECT_EQ(plan.endpoints[0].share_broken, 1);
-  EXPECT_EQ(plan.endpoints[1].port, 81);
+  EXPECT_EQ(plan.endpoints[1].ports, PortRange::One(81));
   EXPECT_EQ(plan.endpoints[1].share_broken, 0);
   EXPECT_EQ(plan.MostMoved(), 10'000u);
 }

@@ -26,7 +26,7 @@ std::optional<HealthTarget> TargetOf(const ServiceConfig& service, const Backend
   target.address = backend.address;
   target.kind = health.kind;
   using Kind = HealthConfig::Kind;
-  if (health.kind != Kind::kIcmp) target.port = health.port.value_or(service.port);
+  if (health.kind != Kind::kIcmp) target.port = health.port.value_or(service.ports.first);
   const bool http = health.kind == Kind::kHttp || health.kind == Kind::kHttps;
   if (http || health.kind == Kind::kGrpc || health.kind == Kind::kDns) target.path = health.path;
   if (http) target.expect = health.expect;
@@ -39,6 +39,7 @@ std::optional<HealthTarget> TargetOf(const ServiceConfig& service, const Backend
   target.timeout = health.timeout;
   target.fall = health.fall;
   target.rise = health.rise;
+  target.damping = health.damping;
   return target;
 }
 
@@ -64,7 +65,7 @@ Status CheckService(const ServiceConfig& service) {
   std::set<IpAddress> seen;
   if (service.forward == ForwardMode::kL3dsr) {
     // Only the address is changed, so it must fit into the packet.
-    for (const IpAddress& vip : service.vips) {
+    for (const IpPrefix& vip : service.vips) {
       for (const BackendConfig& backend : service.backends) {
         if (vip.family() != backend.address.family()) {
           return fail("l3dsr needs backends of the VIP's family, and " + backend.name + " is not");
@@ -163,6 +164,7 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
   services_ = std::move(next);
   seed_ = config.seed;
   connection_config_ = config.connections;
+  reject_unknown_ports_ = config.reject_unknown_ports;
   KeepHealthOf(services_, wall_now);
   Republish();
   return Status::Ok();
@@ -222,9 +224,9 @@ Status ServiceManager::Check(const LbConfig& config) const {
       return Status(StatusCode::kInvalidArgument, "two services are called " + service.name);
     }
     if (Status status = CheckService(service); !status.ok()) return status;
-    for (const IpAddress& vip : service.vips) {
+    for (const IpPrefix& vip : service.vips) {
       const Status status =
-          vips.Add(vip, static_cast<uint8_t>(service.protocol), service.port, ServiceId(0));
+          vips.Add(vip, static_cast<uint8_t>(service.protocol), service.ports, ServiceId(0));
       if (!status.ok()) {
         return Status(StatusCode::kInvalidArgument,
                       "service " + service.name + ": " + status.message());
@@ -268,6 +270,7 @@ void ServiceManager::KeepHealthOf(const std::vector<Service>& services, WallTime
 void ServiceManager::Republish() {
   auto table = std::make_unique<ServiceTable>();
   table->generation = ++generation_;
+  table->reject_unknown_ports = reject_unknown_ports_;
   const uint16_t tcp = Ticks(connection_config_.tcp_timeout);
   const uint16_t udp = Ticks(connection_config_.udp_timeout);
   table->longest_timeout = std::max(tcp, udp);
@@ -321,8 +324,8 @@ void ServiceManager::Republish() {
       service.unsettled = UnsettledSlots(service.current, entry.previous);
     }
     entry.unsettled = service.unsettled;
-    for (const IpAddress& vip : service.config.vips) {
-      (void)table->vips.Add(vip, static_cast<uint8_t>(entry.protocol), service.config.port,
+    for (const IpPrefix& vip : service.config.vips) {
+      (void)table->vips.Add(vip, static_cast<uint8_t>(entry.protocol), service.config.ports,
                             service.id);
     }
   }
@@ -503,7 +506,7 @@ std::vector<ServiceInfo> ServiceManager::Services() const {
     info.id = service.id;
     info.vips = service.config.vips;
     info.protocol = service.config.protocol;
-    info.port = service.config.port;
+    info.ports = service.config.ports;
     info.forward = service.config.forward;
     info.affinity = service.config.affinity;
     info.table_digest = service.current.maglev->digest();
@@ -548,20 +551,20 @@ std::vector<BackendInfo> ServiceManager::Backends() const {
   return infos;
 }
 
-std::map<IpAddress, bool> ServiceManager::VipHealth() const {
-  std::map<IpAddress, bool> health;
+std::map<IpPrefix, bool> ServiceManager::VipHealth() const {
+  std::map<IpPrefix, bool> health;
   for (const Service& service : services_) {
     if (!service.config.announce) continue;
     const bool serves = std::ranges::any_of(service.backends, [&](const Backend& backend) {
       return backend.effective_weight != 0 && (IsUp(backend) || service.config.fail_open);
     });
-    for (const IpAddress& vip : service.config.vips) health[vip] |= serves;
+    for (const IpPrefix& vip : service.config.vips) health[vip] |= serves;
   }
   return health;
 }
 
-std::vector<IpAddress> ServiceManager::Vips() const {
-  return table() == nullptr ? std::vector<IpAddress>() : table()->vips.addresses();
+std::vector<IpPrefix> ServiceManager::Vips() const {
+  return table() == nullptr ? std::vector<IpPrefix>() : table()->vips.vips();
 }
 
 std::optional<std::pair<std::string, std::string>> ServiceManager::NameOf(BackendId id) const {

@@ -66,9 +66,9 @@ struct BackendInfo {
 struct ServiceInfo {
   std::string name;
   ServiceId id;
-  std::vector<IpAddress> vips;
+  std::vector<IpPrefix> vips;
   Protocol protocol = Protocol::kTcp;
-  uint16_t port = 0;
+  PortRange ports;
   ForwardMode forward = ForwardMode::kIpip;
   Affinity affinity = Affinity::kFlow;
   uint64_t table_digest = 0;  // equal on two balancers that choose alike
@@ -133,9 +133,9 @@ class ServiceManager {
   std::vector<BackendInfo> Backends() const;
   // VIPs of services that are announced, and whether one of these services has a backend for new
   // flows that is known to be up, or needs none (fail_open).
-  std::map<IpAddress, bool> VipHealth() const;
+  std::map<IpPrefix, bool> VipHealth() const;
   // Every VIP once, for ARP, ND and announcements.
-  std::vector<IpAddress> Vips() const;
+  std::vector<IpPrefix> Vips() const;
   // Names of a backend id, also of connection entries; nullopt when no service has it.
   std::optional<std::pair<std::string, std::string>> NameOf(BackendId id) const;
   const ServiceTable* table() const { return published_.Load(); }
@@ -184,6 +184,7 @@ class ServiceManager {
   std::map<HealthTarget, Health> health_;
   uint64_t seed_ = 0;
   ConnectionConfig connection_config_;
+  bool reject_unknown_ports_ = false;
   uint64_t generation_ = 0;
   Clock::time_point now_{};  // as far as Apply and Tick have told
   static constexpr uint32_t kNobody = 0xffffffff;

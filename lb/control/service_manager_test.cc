@@ -20,7 +20,7 @@ ServiceConfig Web(std::string name = "web", const char* vip = "192.0.2.1", uint1
   ServiceConfig service;
   service.name = std::move(name);
   service.vips = {Ip(vip)};
-  service.port = port;
+  service.ports = PortRange::One(port);
   service.source.ipv4 = Ip("10.255.0.1").v4();
   service.backends = {{"web1", Ip("10.2.0.11"), 100},
                       {"web2", Ip("10.2.0.12"), 100},
@@ -412,7 +412,7 @@ TEST_F(ServiceManagerTest, ManyServicesShareFewTables) {
   std::vector<ServiceConfig> services;
   for (int i = 0; i < count; ++i) {
     ServiceConfig service = Web("s" + std::to_string(i));
-    service.port = static_cast<uint16_t>(1 + i);
+    service.ports = PortRange::One(static_cast<uint16_t>(1 + i));
     service.backends[0].weight = static_cast<uint16_t>(100 + i % 10);  // ten different pools
     services.push_back(std::move(service));
   }

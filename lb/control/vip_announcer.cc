@@ -35,7 +35,7 @@ void VipAnnouncer::Step(Entry& entry, bool healthy, Clock::time_point now) const
   }
 }
 
-void VipAnnouncer::Update(const std::map<IpAddress, bool>& healthy, Clock::time_point now) {
+void VipAnnouncer::Update(const std::map<IpPrefix, bool>& healthy, Clock::time_point now) {
   std::erase_if(vips_, [&](const auto& entry) { return !healthy.contains(entry.first); });
   for (const auto& [vip, up] : healthy) {
     const auto [entry, fresh] = vips_.try_emplace(vip);
@@ -44,8 +44,8 @@ void VipAnnouncer::Update(const std::map<IpAddress, bool>& healthy, Clock::time_
   }
 }
 
-std::set<IpAddress> VipAnnouncer::Announced() const {
-  std::set<IpAddress> announced;
+std::set<IpPrefix> VipAnnouncer::Announced() const {
+  std::set<IpPrefix> announced;
   for (const auto& [vip, entry] : vips_) {
     if (entry.state == VipState::kAnnounced || entry.state == VipState::kWaitingDown) {
       announced.insert(vip);

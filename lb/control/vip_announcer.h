@@ -14,7 +14,7 @@
 #include <set>
 #include <vector>
 
-#include "common/net/ip_address.h"
+#include "common/net/ip_prefix.h"
 
 namespace flyover::lb {
 
@@ -27,7 +27,7 @@ enum class VipState : uint8_t {
 };
 
 struct VipInfo {
-  IpAddress vip;
+  IpPrefix vip;
   VipState state = VipState::kWithdrawn;
   std::chrono::steady_clock::time_point since;  // of the state
 };
@@ -46,9 +46,9 @@ class VipAnnouncer {
 
   // `healthy`: every VIP of the document, and whether it has backends now. To be called whenever
   // that changes, and now and then.
-  void Update(const std::map<IpAddress, bool>& healthy, Clock::time_point now);
+  void Update(const std::map<IpPrefix, bool>& healthy, Clock::time_point now);
 
-  std::set<IpAddress> Announced() const;
+  std::set<IpPrefix> Announced() const;
   std::vector<VipInfo> Show() const;
 
  private:
@@ -60,7 +60,7 @@ class VipAnnouncer {
 
   Holds holds_;
   bool drained_ = false;
-  std::map<IpAddress, Entry> vips_;
+  std::map<IpPrefix, Entry> vips_;
 };
 
 }  // namespace flyover::lb

@@ -11,21 +11,21 @@ class VipAnnouncerTest : public ::testing::Test {
  protected:
   VipAnnouncerTest() { announcer_.SetHolds({.up = milliseconds(500), .down = milliseconds(300)}); }
   // After so many ms more, with these VIPs having backends or not.
-  void After(int ms, const std::map<IpAddress, bool>& healthy) {
+  void After(int ms, const std::map<IpPrefix, bool>& healthy) {
     now_ += milliseconds(ms);
     announcer_.Update(healthy, now_);
   }
-  VipState State(const IpAddress& vip) {
+  VipState State(const IpPrefix& vip) {
     for (const VipInfo& info : announcer_.Show()) {
       if (info.vip == vip) return info.state;
     }
     ADD_FAILURE() << vip.ToString() << " is not known";
     return VipState::kWithdrawn;
   }
-  bool Announced(const IpAddress& vip) { return announcer_.Announced().contains(vip); }
+  bool Announced(const IpPrefix& vip) { return announcer_.Announced().contains(vip); }
 
-  const IpAddress v4_ = *IpAddress::Parse("192.0.2.1");
-  const IpAddress v6_ = *IpAddress::Parse("2001:db8::1");
+  const IpPrefix v4_ = *IpAddress::Parse("192.0.2.1");
+  const IpPrefix v6_ = *IpAddress::Parse("2001:db8::1");
   VipAnnouncer announcer_;
   VipAnnouncer::Clock::time_point now_{};
 };

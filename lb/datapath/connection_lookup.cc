@@ -17,6 +17,18 @@ bool MayKeep(const ServiceTable& table, const PacketMeta& meta, Touch touch,
          MayKeepBackend(table, service, hit.backend, touch == Touch::kOpen);
 }
 
+// A first fragment may come to another lcore than its flow's whole packets, which have the entry.
+bool FindElsewhere(LbLcore& lcore, const ServiceTable& table, uint16_t tick, rte_mbuf* m,
+                   PacketMeta& meta) {
+  for (const ConnectionTable* other : lcore.others) {
+    const ConnectionHit hit = other->Find(meta.flow_hash, tick);
+    if (!hit.found || !MayKeep(table, meta, TouchOf(meta, m), hit)) continue;
+    meta.backend = hit.backend.value();
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void ConnectionLookup(StageContext& context, LbLcore& lcore, const ServiceTable& table,
@@ -28,9 +40,9 @@ void ConnectionLookup(StageContext& context, LbLcore& lcore, const ServiceTable&
   std::array<ConnectionHit, kMaxBurst> hits;
   unsigned n = 0;
   for (const unsigned i : in) {
-    if ((burst.meta[i].flags & kIcmpError) != 0) {
-      out.hit.Add(i);
-    } else if (nothing_known ||
+    if ((burst.meta[i].flags & (kIcmpError | kLaterFragment)) != 0) {
+      out.hit.Add(i);  // service_lookup found its flow
+    } else if ((nothing_known && (burst.meta[i].flags & kFragment) == 0) ||
                table.Service(ServiceId(burst.meta[i].service)).rule.kind == Affinity::kPacket) {
       out.miss.Add(i);
     } else {
@@ -43,11 +55,13 @@ void ConnectionLookup(StageContext& context, LbLcore& lcore, const ServiceTable&
   connections.Lookup(hash.data(), n, tick, hits.data());
   for (unsigned k = 0; k < n; ++k) {
     const unsigned i = index[k];
+    PacketMeta& meta = burst.meta[i];
     if (!hits[k].found) {
-      out.miss.Add(i);
+      const bool elsewhere =
+          (meta.flags & kFragment) != 0 && FindElsewhere(lcore, table, tick, burst.pkt[i], meta);
+      (elsewhere ? out.hit : out.miss).Add(i);
       continue;
     }
-    PacketMeta& meta = burst.meta[i];
     const Touch touch = TouchOf(meta, burst.pkt[i]);
     if (MayKeep(table, meta, touch, hits[k])) {
       connections.Keep(hits[k], tick, touch);

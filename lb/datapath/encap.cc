@@ -8,6 +8,7 @@
 #include "common/net/checksum.h"
 #include "common/net/headers.h"
 #include "lb/datapath/readdress.h"
+#include "lb/datapath/vip_fragment.h"
 #include "lb/service/flow_slices.h"
 
 namespace flyover::lb {
@@ -166,7 +167,11 @@ void Encap(StageContext& context, LbLcore& lcore, const ServiceTable& table, Bur
     const BackendId id(meta.backend);
     const BackendEntry& backend = table.Backend(id);
     const uint16_t inner_length = meta.l3_length;
-    if (__builtin_expect(backend.mss != 0, 0) && meta.protocol == kProtoTcp) {
+    if (__builtin_expect((meta.flags & (kFragment | kLaterFragment)) == kFragment, 0)) {
+      NoteFirstFragment(context, lcore, meta, burst.pkt[i]);
+    }
+    if (__builtin_expect(backend.mss != 0, 0) && meta.protocol == kProtoTcp &&
+        (meta.flags & kLaterFragment) == 0) {
       ClampMss(burst.pkt[i], meta, backend.mss);
     }
     if (backend.outer_length != 0) [[likely]] {

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "lb/datapath/fragment_table.h"
+
 namespace flyover::lb {
 namespace {
 
 constexpr unsigned kSweepBuckets = 8;
 constexpr uint64_t kSweepSeconds = 10;
+constexpr uint32_t kRejectsPerSecond = 1000;
 
 }  // namespace
 
@@ -15,12 +18,16 @@ LbLcore::LbLcore(LcoreIndex lcore, const HashKey& key, uint64_t tsc_hz,
     : index(lcore),
       flow_key(key),
       connections(std::move(table)),
+      fragments(std::make_unique<FragmentTable>()),
       clock(tsc_hz),
       // Far apart, so that two lcores seldom use one id for one backend at one time.
-      next_ip_id(static_cast<uint16_t>(lcore.value() * (0x10000 / kMaxLcores))) {
+      next_ip_id(static_cast<uint16_t>(lcore.value() * (0x10000 / kMaxLcores))),
+      rejects(kRejectsPerSecond, kRejectsPerSecond / 10, tsc_hz) {
   const uint64_t buckets = connections->capacity() / ConnectionShard::kWays;
   sweep_interval_ = std::max<uint64_t>(kSweepSeconds * tsc_hz * kSweepBuckets / buckets, 1);
 }
+
+LbLcore::~LbLcore() = default;
 
 void LbLcore::Housekeeping(uint64_t now, const ServiceTable* table) {
   if (now < next_sweep_ || table == nullptr) return;
@@ -46,7 +53,9 @@ Result<std::vector<std::unique_ptr<LbLcore>>> MakeLbLcores(unsigned lcores, uint
   for (auto& lcore : all) {
     lcore->path_mtus = path_mtus;
     for (const auto& other : all) {
-      if (other != lcore) lcore->others.push_back(other->connections.get());
+      if (other == lcore) continue;
+      lcore->others.push_back(other->connections.get());
+      lcore->other_fragments.push_back(other->fragments.get());
     }
   }
   return all;

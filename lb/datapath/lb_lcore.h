@@ -7,6 +7,7 @@
 
 #include "common/base/status.h"
 #include "common/base/strong_id.h"
+#include "common/datapath/token_bucket.h"
 #include "common/net/flow_hash.h"
 #include "lb/conntrack/coarse_clock.h"
 #include "lb/conntrack/connection_table.h"
@@ -16,10 +17,14 @@
 
 namespace flyover::lb {
 
-// Threads: its lcore. Others may read `counters` and call the any-thread part of `connections`.
+class FragmentTable;
+
+// Threads: its lcore. Others may read `counters` and call the any-thread parts of `connections` and
+// `fragments`.
 struct LbLcore {
   LbLcore(LcoreIndex lcore, const HashKey& key, uint64_t tsc_hz,
           std::unique_ptr<ConnectionTable> table);
+  ~LbLcore();
 
   // Once a loop, between two quiescent points, on the lcore itself: sweeps a little of the
   // connection table. A whole pass takes 10 s or longer, so that its memory traffic does not show
@@ -30,11 +35,14 @@ struct LbLcore {
   const HashKey flow_key;  // the data plane's: what meta.flow_hash is computed with
   const std::unique_ptr<ConnectionTable> connections;
   std::vector<const ConnectionTable*> others;  // other lcores': read for ICMP errors
-  std::shared_ptr<PathMtus> path_mtus;         // all lcores'
+  const std::unique_ptr<FragmentTable> fragments;
+  std::vector<const FragmentTable*> other_fragments;  // other lcores'
+  std::shared_ptr<PathMtus> path_mtus;                // all lcores'
   LbCounters counters;
   CoarseClock clock;
   uint16_t next_ip_id;         // of outer IPv4 headers that may be fragmented
   uint64_t packet_number = 0;  // of packets of services with `affinity: packet`
+  TokenBucket rejects;         // answers to packets for unknown ports
 
  private:
   uint64_t sweep_interval_;  // TSC ticks

@@ -21,6 +21,7 @@ Be16 UpdateWords(Be16 checksum, const uint8_t* before, const uint8_t* after, uns
 
 // The checksum whose pseudo-header has the destination in it; null: there is none.
 Be16* ChecksumWithAddress(rte_mbuf* m, const PacketMeta& meta) {
+  if ((meta.flags & kLaterFragment) != 0) return nullptr;  // it is in the first one
   switch (meta.protocol) {
     case kProtoTcp:
       return &HeaderAt<TcpHeader>(m, meta.l4_offset)->checksum;

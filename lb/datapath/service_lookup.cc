@@ -4,7 +4,9 @@
 
 #include "common/net/headers.h"
 #include "lb/datapath/path_mtu_learning.h"
+#include "lb/datapath/vip_fragment.h"
 #include "lb/datapath/vip_icmp.h"
+#include "lb/datapath/vip_reject.h"
 
 namespace flyover::lb {
 namespace {
@@ -41,7 +43,12 @@ void ToVip(StageContext& context, LbLcore& lcore, const ServiceTable& table, Bur
       if (!HeaderIsWhole(meta, m)) return context.Drop(m, DropReason::kVipTruncated);
       const uint16_t port = LoadBe16(HeaderAt<uint8_t>(m, meta.l4_offset) + 2);
       const ServiceId service = table.vips.FindService(vip, meta.protocol, port);
-      if (service == kNoService) return out.route.Add(i);
+      if (service == kNoService) {
+        if (table.reject_unknown_ports && !RejectUnknownPort(context, lcore, m, meta)) {
+          return context.Drop(m, DropReason::kVipUnknownPort);
+        }
+        return out.route.Add(i);
+      }
       meta.service = service.value();
       return out.balance.Add(i);
     }
@@ -58,6 +65,18 @@ void ToVip(StageContext& context, LbLcore& lcore, const ServiceTable& table, Bur
       return;
     default:
       return out.route.Add(i);
+  }
+}
+
+void ToVipInPieces(StageContext& context, LbLcore& lcore, const ServiceTable& table, Burst& burst,
+                   unsigned i, VipIndex::VipId vip, ServiceEdges& out) {
+  switch (FollowFragment(context, lcore, table, burst, i, vip)) {
+    case FragmentVerdict::kBalance:
+      return out.balance.Add(i);
+    case FragmentVerdict::kRoute:
+      return out.route.Add(i);
+    case FragmentVerdict::kTaken:
+      return;
   }
 }
 
@@ -92,7 +111,7 @@ void ServiceLookup(StageContext& context, LbLcore& lcore, const ServiceTable* ta
     if (SourceIsDestination(meta, m)) {
       context.Drop(m, DropReason::kVipLand);
     } else if ((meta.flags & kFragment) != 0) {
-      context.Drop(m, DropReason::kVipFragment);
+      ToVipInPieces(context, lcore, *table, burst, i, vip, out);
     } else if ((meta.flags & kRoutingHeader0) != 0) {
       out.route.Add(i);  // this box is not where it ends: refused there (RFC 5095)
     } else {

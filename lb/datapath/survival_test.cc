@@ -135,7 +135,7 @@ class SurvivalTest : public testing::Test {
     if (step % 7 == 0) {
       ServiceConfig another = Tcp();
       another.name = "another" + std::to_string(step);
-      another.port = static_cast<uint16_t>(1000 + step);
+      another.ports = PortRange::One(static_cast<uint16_t>(1000 + step));
       config_.services.push_back(another);
     }
     Use();

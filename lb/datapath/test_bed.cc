@@ -45,6 +45,7 @@ void FillMeta(const Bytes& l3, const HashKey& key, PacketMeta& meta) {
            meta.protocol == kProtoFragment) {
       if (meta.protocol == kProtoFragment) {
         if ((LoadBe16(&l3[l4 + 2]) & 0xfff9) != 0) meta.flags |= kFragment;
+        if ((LoadBe16(&l3[l4 + 2]) & 0xfff8) != 0) meta.flags |= kLaterFragment;
       } else {
         meta.flags |= kIpOptions;
       }
@@ -57,12 +58,14 @@ void FillMeta(const Bytes& l3, const HashKey& key, PacketMeta& meta) {
     l4 = (l3[0] & 0xfu) * 4;
     if (l4 > sizeof(Ipv4Header)) meta.flags |= kIpOptions;
     if ((LoadBe16(&l3[6]) & (kIpv4MoreFragments | kIpv4OffsetMask)) != 0) meta.flags |= kFragment;
+    if ((LoadBe16(&l3[6]) & kIpv4OffsetMask) != 0) meta.flags |= kLaterFragment;
   }
   meta.l4_offset = static_cast<uint16_t>(meta.l3_offset + l4);
   const size_t whole = meta.protocol == kProtoTcp ? sizeof(TcpHeader) : sizeof(UdpHeader);
   const bool has_l4 = meta.protocol == kProtoTcp || meta.protocol == kProtoUdp ||
                       meta.protocol == (v6 ? kProtoIcmpv6 : kProtoIcmp);
-  if (has_l4 && l4 + whole <= l3.size()) meta.flags |= kL4Valid;
+  const bool later = (meta.flags & kLaterFragment) != 0;
+  if (has_l4 && !later && l4 + whole <= l3.size()) meta.flags |= kL4Valid;
   const bool ports = meta.protocol == kProtoTcp || meta.protocol == kProtoUdp;
   const uint32_t port_word = ports && (meta.flags & (kL4Valid | kFragment)) == kL4Valid
                                  ? LoadUnaligned<uint32_t>(&l3[l4])

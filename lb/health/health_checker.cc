@@ -115,7 +115,7 @@ class HealthChecker::Prober {
         continue;
       }
       const std::chrono::milliseconds spread = std::min(target.interval, kFirstProbeWithin);
-      next.try_emplace(target, Check{Verdict(target.fall, target.rise),
+      next.try_emplace(target, Check{Verdict(target.fall, target.rise, target.damping),
                                      Clock::now() + Uniform(spread * 0, spread), nullptr, nullptr});
     }
     for (auto& [target, check] : checks_) Abort(check);  // those that nobody wants any more
@@ -196,7 +196,7 @@ class HealthChecker::Prober {
   void Count(Checks::value_type& entry, const ProbeResult& result) {
     auto& [target, check] = entry;
     Abort(check);
-    if (!check.verdict.Count(result.good)) return;
+    if (!check.verdict.Count(result.good, Clock::now())) return;
     const HealthEvent event{target, check.verdict.state(), result.reason,
                             std::chrono::system_clock::now()};
     {

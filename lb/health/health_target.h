@@ -26,6 +26,7 @@ struct HealthTarget {
   std::chrono::milliseconds timeout{1000};
   uint16_t fall = 3;
   uint16_t rise = 2;
+  std::chrono::milliseconds damping{60'000};
 
   auto operator<=>(const HealthTarget&) const = default;
 };

@@ -42,5 +42,40 @@ INSTANTIATE_TEST_SUITE_P(All, VerdictTest,
                          }),
                          [](const auto& test) { return std::string(test.param.name); });
 
+// Up at once at first, then after 2, 4, 8, ... successes, each time that it fails too soon.
+TEST(VerdictDamping, FlapsNeedMoreSuccesses) {
+  using std::chrono::seconds;
+  Verdict verdict(1, 2, seconds(60));
+  Verdict::Clock::time_point now{};
+  const auto until_up = [&] {
+    for (unsigned n = 1;; ++n) {
+      now += seconds(1);
+      if (verdict.Count(true, now)) return n;
+    }
+  };
+  const auto fail = [&](seconds after) {
+    now += after;
+    ASSERT_TRUE(verdict.Count(false, now));
+  };
+  EXPECT_EQ(until_up(), 1u);
+  for (const unsigned wanted : {4u, 8u, 16u, 32u, 64u, 64u}) {
+    fail(seconds(5));
+    EXPECT_EQ(until_up(), wanted);
+  }
+  fail(seconds(61));
+  EXPECT_EQ(until_up(), 2u) << "it was up long enough";
+}
+
+TEST(VerdictDamping, NoneWhenSwitchedOff) {
+  Verdict verdict(1, 2, {});
+  Verdict::Clock::time_point now{};
+  verdict.Count(true, now);
+  for (int flap = 0; flap < 10; ++flap) {
+    verdict.Count(false, now);
+    EXPECT_FALSE(verdict.Count(true, now));
+    EXPECT_TRUE(verdict.Count(true, now));
+  }
+}
+
 }  // namespace
 }  // namespace flyover::lb

@@ -63,6 +63,7 @@ struct ServiceTable {
   std::vector<uint16_t> timeouts;         // by BackendId, as ConnectionTimeouts wants them
   uint16_t longest_timeout = 0;           // for entries whose backend is gone
   std::vector<IpAddress> tunnel_sources;  // sorted, each once
+  bool reject_unknown_ports = false;      // else they are dropped
   uint64_t generation = 0;                // counts publications
 
   // An id of a connection entry may be younger than this snapshot: it is absent here then.

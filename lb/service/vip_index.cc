@@ -1,62 +1,148 @@
 #include "lb/service/vip_index.h"
 
+#include <algorithm>
+
 namespace flyover::lb {
 namespace {
 
 constexpr size_t kSmallest = 16;
 
+// The place of `length` in levels that are sorted by it, longest first; made where there is none.
+template <typename Level>
+Level& LevelOf(std::vector<Level>& levels, unsigned length) {
+  const auto at = std::find_if(levels.begin(), levels.end(),
+                               [&](const Level& level) { return level.length <= length; });
+  if (at != levels.end() && at->length == length) return *at;
+  Level level;
+  level.length = length;
+  level.slots.resize(kSmallest);
+  level.slot_mask = kSmallest - 1;
+  return *levels.insert(at, std::move(level));
+}
+
 }  // namespace
 
-VipIndex::VipIndex()
-    : ipv4_(kSmallest),
-      ipv6_(kSmallest),
-      ports_(kSmallest),
-      ipv4_mask_(kSmallest - 1),
-      ipv6_mask_(kSmallest - 1),
-      ports_mask_(kSmallest - 1) {}
+VipIndex::VipIndex() : ports_(kSmallest), ports_mask_(kSmallest - 1), around_(1, kNotVip) {}
 
-Status VipIndex::Add(const IpAddress& address, uint8_t protocol, uint16_t port, ServiceId service) {
-  VipId vip = Find(address);
-  if (vip != kNotVip && FindService(vip, protocol, port) != kNoService) {
-    return Status(StatusCode::kAlreadyExists, address.ToString() + " port " + std::to_string(port) +
+Status VipIndex::Add(const IpPrefix& prefix, uint8_t protocol, const PortRange& ports,
+                     ServiceId service) {
+  const auto refuse = [&] {
+    return Status(StatusCode::kAlreadyExists, prefix.ToHostOrPrefix() + " port " +
+                                                  ports.ToString() +
                                                   " belongs to another service already");
-  }
-  if (vip == kNotVip) {
-    addresses_.push_back(address);
-    vip = static_cast<VipId>(addresses_.size());
-    if (4 * addresses_.size() > ipv4_.size()) {
-      ipv4_.assign(2 * ipv4_.size(), 0);
-      ipv6_.assign(ipv4_.size(), {});
-      ipv4_mask_ = ipv6_mask_ = static_cast<uint32_t>(ipv4_.size() - 1);
-      for (VipId old = 1; old < vip; ++old) InsertAddress(old);
+  };
+  VipId vip = FindVip(prefix);
+  if (ports.IsOne()) {
+    if (vip != kNotVip && FindPort(PortKey(vip, protocol, ports.first)) != kNoService) {
+      return refuse();
     }
-    InsertAddress(vip);
+    if (vip == kNotVip) vip = AddVip(prefix);
+    AddPort({PortKey(vip, protocol, ports.first), service});
+    return Status::Ok();
   }
-  services_.push_back({PortKey(vip, protocol, port), service});
-  if (4 * services_.size() > ports_.size()) {
-    ports_.assign(2 * ports_.size(), {});
-    ports_mask_ = static_cast<uint32_t>(ports_.size() - 1);
-    for (const PortEntry& entry : services_) InsertPort(entry);
-  } else {
-    InsertPort(services_.back());
+  if (vip == kNotVip) vip = AddVip(prefix);
+  const uint64_t key = PortKey(vip, protocol, 0);
+  auto list = std::lower_bound(ranges_.begin(), ranges_.end(), key,
+                               [](const RangeList& l, uint64_t k) { return l.key < k; });
+  if (list == ranges_.end() || list->key != key) list = ranges_.insert(list, {key, {}});
+  for (const auto& [other, owner] : list->ranges) {
+    if (other.IsAny() == ports.IsAny() && other.Overlaps(ports)) return refuse();
   }
+  list->ranges.insert(ports.IsAny() ? list->ranges.end() : list->ranges.begin(), {ports, service});
   return Status::Ok();
 }
 
-void VipIndex::InsertAddress(VipId vip) {
-  const IpAddress& address = addresses_[vip - 1];
-  if (address.is_v4()) {
-    const uint32_t value = address.v4().value;
-    uint32_t i = HashIpv4(value);
-    while (ipv4_[i & ipv4_mask_] != 0) ++i;
-    ipv4_[i & ipv4_mask_] = static_cast<uint64_t>(value) << 32 | vip;
-    return;
+ServiceId VipIndex::FindRange(VipId vip, uint8_t protocol, uint16_t port) const {
+  const uint64_t key = PortKey(vip, protocol, 0);
+  const auto list = std::lower_bound(ranges_.begin(), ranges_.end(), key,
+                                     [](const RangeList& l, uint64_t k) { return l.key < k; });
+  if (list == ranges_.end() || list->key != key) return kNoService;
+  for (const auto& [ports, service] : list->ranges) {
+    if (ports.Contains(port)) return service;
   }
-  const auto high = LoadUnaligned<uint64_t>(address.data());
-  const auto low = LoadUnaligned<uint64_t>(address.data() + 8);
-  uint32_t i = HashIpv6(high, low);
-  while (ipv6_[i & ipv6_mask_].vip != kNotVip) ++i;
-  ipv6_[i & ipv6_mask_] = {high, low, vip};
+  return kNoService;
+}
+
+VipIndex::VipId VipIndex::FindVip(const IpPrefix& prefix) const {
+  // Its own address may be in a longer VIP, too.
+  VipId vip = Find(prefix.address());
+  while (vip != kNotVip && vips_[vip - 1].length() > prefix.length()) vip = around_[vip];
+  return vip != kNotVip && vips_[vip - 1] == prefix ? vip : kNotVip;
+}
+
+VipIndex::VipId VipIndex::AddVip(const IpPrefix& prefix) {
+  VipId around = Find(prefix.address());
+  while (around != kNotVip && vips_[around - 1].length() > prefix.length()) {
+    around = around_[around];
+  }
+  vips_.push_back(prefix);
+  around_.push_back(around);
+  const auto vip = static_cast<VipId>(vips_.size());
+  if (!prefix.IsHost()) {
+    for (VipId other = 1; other < vip; ++other) {
+      // The new one comes between those that it holds and what was around them.
+      if (around_[other] == around && prefix.Contains(vips_[other - 1])) around_[other] = vip;
+    }
+  }
+  InsertAddress(vip);
+  return vip;
+}
+
+void VipIndex::InsertAddress(VipId vip) {
+  vips_[vip - 1].family() == IpFamily::kIpv4 ? InsertIpv4(vip) : InsertIpv6(vip);
+}
+
+void VipIndex::InsertIpv4(VipId vip) {
+  const IpPrefix& prefix = vips_[vip - 1];
+  Ipv4Level& level = LevelOf(ipv4_, prefix.length());
+  level.mask = prefix.length() == 0 ? 0 : ~uint32_t{0} << (32 - prefix.length());
+  const auto put = [&level](uint64_t entry) {
+    uint32_t i = HashIpv4(static_cast<uint32_t>(entry >> 32));
+    while (level.slots[i & level.slot_mask] != 0) ++i;
+    level.slots[i & level.slot_mask] = entry;
+  };
+  if (4 * ++level.used > level.slots.size()) {
+    const std::vector<uint64_t> old =
+        std::exchange(level.slots, std::vector<uint64_t>(2 * level.slots.size()));
+    level.slot_mask = static_cast<uint32_t>(level.slots.size() - 1);
+    for (const uint64_t entry : old) {
+      if (entry != 0) put(entry);
+    }
+  }
+  put(static_cast<uint64_t>(prefix.address().v4().value) << 32 | vip);
+}
+
+void VipIndex::InsertIpv6(VipId vip) {
+  const IpPrefix& prefix = vips_[vip - 1];
+  Ipv6Level& level = LevelOf(ipv6_, prefix.length());
+  const Ipv6Address ones{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                          0xff, 0xff, 0xff, 0xff}};
+  const IpAddress mask = MaskAddress(ones, prefix.length());
+  level.high_mask = LoadUnaligned<uint64_t>(mask.data());
+  level.low_mask = LoadUnaligned<uint64_t>(mask.data() + 8);
+  const auto put = [&level](const Ipv6Entry& entry) {
+    uint32_t i = HashIpv6(entry.high, entry.low);
+    while (level.slots[i & level.slot_mask].vip != kNotVip) ++i;
+    level.slots[i & level.slot_mask] = entry;
+  };
+  if (4 * ++level.used > level.slots.size()) {
+    const std::vector<Ipv6Entry> old =
+        std::exchange(level.slots, std::vector<Ipv6Entry>(2 * level.slots.size()));
+    level.slot_mask = static_cast<uint32_t>(level.slots.size() - 1);
+    for (const Ipv6Entry& entry : old) {
+      if (entry.vip != kNotVip) put(entry);
+    }
+  }
+  const uint8_t* const address = prefix.address().data();
+  put({LoadUnaligned<uint64_t>(address), LoadUnaligned<uint64_t>(address + 8), vip});
+}
+
+void VipIndex::AddPort(const PortEntry& entry) {
+  services_.push_back(entry);
+  if (4 * services_.size() <= ports_.size()) return InsertPort(entry);
+  ports_.assign(2 * ports_.size(), {});
+  ports_mask_ = static_cast<uint32_t>(ports_.size() - 1);
+  for (const PortEntry& each : services_) InsertPort(each);
 }
 
 void VipIndex::InsertPort(const PortEntry& entry) {

@@ -50,7 +50,7 @@ LbConfig TwoBackends(ForwardMode forward, IpFamily family) {
     service.name = protocol == Protocol::kTcp ? "tcp" : "udp";
     service.vips = {Ip("192.0.2.1"), Ip("2001:db8:100::1")};
     service.protocol = protocol;
-    service.port = 80;
+    service.ports = PortRange::One(80);
     service.forward = forward;
     service.source.ipv4 = Ip("10.255.0.1").v4();
     service.source.ipv6 = Ip("2001:db8:ff::1").v6();

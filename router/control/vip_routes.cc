@@ -17,7 +17,7 @@ Result<VipRoutes> VipRoutes::Open(const std::string& network_namespace, uint32_t
   return VipRoutes(std::move(*socket), table);
 }
 
-std::vector<Status> VipRoutes::Apply(const std::set<IpAddress>& vips) {
+std::vector<Status> VipRoutes::Apply(const std::set<IpPrefix>& vips) {
   std::vector<Status> errors;
   std::vector<netlink::RouteMessage> existing;
   for (const uint8_t family : netlink::kIpFamilies) {
@@ -39,10 +39,9 @@ std::vector<Status> VipRoutes::Apply(const std::set<IpAddress>& vips) {
       errors.emplace_back(status.code(), what + prefix.ToString() + ": " + status.message());
     }
   };
-  std::set<IpAddress> missing = vips;
+  std::set<IpPrefix> missing = vips;
   for (const netlink::RouteMessage& route : existing) {
-    const bool host = route.destination.IsHost() && route.type == RTN_BLACKHOLE;
-    if (host && missing.erase(route.destination.address()) == 1) continue;
+    if (route.type == RTN_BLACKHOLE && missing.erase(route.destination) == 1) continue;
     netlink::RouteSpec spec;
     spec.destination = route.destination;
     spec.type = route.type;
@@ -52,9 +51,9 @@ std::vector<Status> VipRoutes::Apply(const std::set<IpAddress>& vips) {
     const Status status = socket_.Execute(netlink::RemoveRoute(spec));
     if (status.code() != StatusCode::kNotFound) note("remove VIP route ", spec.destination, status);
   }
-  for (const IpAddress& vip : missing) {
+  for (const IpPrefix& vip : missing) {
     netlink::RouteSpec spec;
-    spec.destination = IpPrefix::Host(vip);
+    spec.destination = vip;
     spec.type = RTN_BLACKHOLE;
     spec.table = table_;
     spec.protocol = kVipProtocol;

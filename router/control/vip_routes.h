@@ -1,4 +1,4 @@
-// VIPs as routes of the kernel, for routing daemons to redistribute: host routes of type blackhole,
+// VIPs as routes of the kernel, for routing daemons to redistribute: routes of type blackhole,
 // marked with kVipProtocol, in a table of the document's choice. The FIB never has them
 // (RouteMirror leaves the protocol out), so that they serve BGP and OSPF and nothing else.
 //
@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "common/base/status.h"
-#include "common/net/ip_address.h"
+#include "common/net/ip_prefix.h"
 #include "common/netlink/socket.h"
 
 namespace flyover::router {
@@ -25,7 +25,7 @@ class VipRoutes {
 
   // The table then has exactly these. Compares with what the kernel has, so that a route that
   // somebody took out comes back. One Status for each that could not be put or taken.
-  std::vector<Status> Apply(const std::set<IpAddress>& vips);
+  std::vector<Status> Apply(const std::set<IpPrefix>& vips);
 
  private:
   VipRoutes(netlink::Socket socket, uint32_t table) : socket_(std::move(socket)), table_(table) {}

@@ -124,7 +124,7 @@ TEST_F(VrfRibTest, AChangedLeakMovesAndOthersStay) {
 TEST_F(VrfRibTest, AFullTableRefusesALeak) {
   VrfRib::Leaks leaks;
   for (unsigned i = 0; i < 65; ++i) {
-    leaks.emplace(P("10.9." + std::to_string(i) + ".128/25"), kMainVrf);
+    leaks.emplace(P("10.9." + std::to_string(i) + ".128/32"), kMainVrf);
   }
   const Status status = rib_.vrf(kBlue).SetLeaks(leaks);
   EXPECT_EQ(status.code(), StatusCode::kResourceExhausted);

@@ -91,7 +91,7 @@ void Testbed::FillServices(const Load& load) {
     lb::ServiceConfig service;
     service.name = "s" + std::to_string(s);
     service.vips = {BenchVip(load.ipv6, s)};
-    service.port = 80;
+    service.ports = lb::PortRange::One(80);
     service.forward = load.l2dsr ? lb::ForwardMode::kL2dsr : lb::ForwardMode::kIpip;
     service.source.ipv4 = Ipv4Address{0x0aff0001};
     service.source.ipv6 = BenchGateway(true, 0xff).v6();

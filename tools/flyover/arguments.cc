@@ -115,6 +115,7 @@ class Parser {
       result_.confirm_seconds = static_cast<uint32_t>(confirm->count());
     }
     if (const auto limit = ParseSeconds(drain_limit_)) result_.drain_box.limit = *limit;
+    if (const auto limit = ParseSeconds(wait_limit_)) result_.wait_limit = *limit;
     if (result_.socket.empty()) result_.socket = "/run/flyover/" + name_ + "/control.sock";
     if (check_->parsed()) {
       if (result_.allow_ssh_nic) result_.rest.emplace_back("--allow-ssh-nic");
@@ -234,7 +235,7 @@ class Parser {
 
   void AddBackend() {
     CLI::App* backend = app_.add_subcommand(
-        "backend", "Change a backend until the next reload: drain, enable, weight");
+        "backend", "Change a backend, also over reloads: drain, enable, weight");
     backend->require_subcommand(1);
     const auto add = [&](const char* name, const char* help, const char* command) {
       CLI::App* app = Add(backend, name, help, command);
@@ -242,7 +243,13 @@ class Parser {
       app->add_option("BACKEND", result_.backend, "Name of the backend")->type_name("")->required();
       return app;
     };
-    add("drain", "No new connections; those it has go on", "backend.drain");
+    CLI::App* drain = add("drain", "No new connections; those it has go on", "backend.drain");
+    auto* wait = drain->add_flag("--wait", result_.wait,
+                                 "Then wait until it has had no packet for ten seconds");
+    drain->add_option("--timeout", wait_limit_, "With --wait: give up after TIME (default 300s)")
+        ->type_name("TIME")
+        ->needs(wait)
+        ->check(CheckSeconds);
     add("enable", "Takes new connections again, with the document's weight", "backend.enable");
     add("weight", "Set the weight", "backend.weight")
         ->add_option("WEIGHT", result_.weight, "0 to 65535; 0 drains")
@@ -336,6 +343,7 @@ class Parser {
   std::string max_moved_;
   std::string confirm_;
   std::string drain_limit_;
+  std::string wait_limit_;
   bool box_ = false;  // said, as it must be
   Invocation result_;
 };

@@ -36,8 +36,10 @@ struct Invocation {
   std::vector<std::string> rest;      // check, bench: for the other program
   DeviceCommand device;               // device
   DrainBox drain_box;                 // box.drain
-  double watch_seconds = 0;           // show: again every so often; 0: once
-  uint64_t count = 0;                 // with watch: so many times; 0: for ever
+  bool wait = false;                  // backend.drain
+  std::chrono::seconds wait_limit{300};
+  double watch_seconds = 0;  // show: again every so often; 0: once
+  uint64_t count = 0;        // with watch: so many times; 0: for ever
 };
 
 struct ParsedArguments {

@@ -158,7 +158,23 @@ class Cli {
       return kExitNoDaemon;
     }
     if (!answer.ok()) return Refused(answer.status());
-    return Show(answer.value());
+    const int shown = Show(answer.value());
+    return shown == kExitOk && invocation_.wait ? WaitForDrained(*client) : shown;
+  }
+
+  int WaitForDrained(ControlClient& client) {
+    // With --json the answer alone is on the standard output.
+    const Status status = RunWaitForBackend(
+        {.service = invocation_.service,
+         .backend = invocation_.backend,
+         .limit = invocation_.wait_limit},
+        [&](const std::string& command) { return client.Call(command, json::object(), kTimeout); },
+        invocation_.json ? err_ : out_);
+    if (client.lost()) {
+      Complain(status);
+      return kExitNoDaemon;
+    }
+    return status.ok() ? kExitOk : Complain(status);
   }
 
   // Many addresses are asked for in portions: each is a short while of the daemon's control thread.

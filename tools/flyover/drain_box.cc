@@ -53,7 +53,46 @@ Status WaitUntilQuiet(const DrainBox& options, const CallDaemon& call, std::ostr
   return Status::Ok();
 }
 
+Result<uint64_t> PacketsTo(const WaitForBackend& options, const CallDaemon& call) {
+  Result<json> answer = call("show.backends");
+  if (!answer.ok()) return answer.status();
+  for (const BackendResult& backend : answer->get<BackendsResult>().backends) {
+    if (backend.service == options.service && backend.name == options.backend) {
+      return backend.packets;
+    }
+  }
+  return Status(StatusCode::kNotFound,
+                "service " + options.service + " has no backend " + options.backend + " any more");
+}
+
 }  // namespace
+
+Status RunWaitForBackend(const WaitForBackend& options, const CallDaemon& call, std::ostream& out,
+                         std::chrono::milliseconds period) {
+  try {
+    Result<uint64_t> before = PacketsTo(options, call);
+    if (!before.ok()) return before.status();
+    const auto end = std::chrono::steady_clock::now() + options.limit;
+    for (unsigned quiet = 0; quiet < options.quiet;) {
+      if (std::chrono::steady_clock::now() >= end) {
+        return {StatusCode::kUnavailable, options.backend + " still has packets after " +
+                                              std::to_string(options.limit.count()) +
+                                              " s; it stays drained"};
+      }
+      std::this_thread::sleep_for(period);
+      const Result<uint64_t> now = PacketsTo(options, call);
+      if (!now.ok()) return now.status();
+      const uint64_t packets = *now - std::min(*before, *now);
+      before = now;
+      quiet = packets == 0 ? quiet + 1 : 0;
+      out << packets << " packets to " << options.backend << "\n" << std::flush;
+    }
+    return Status::Ok();
+  } catch (const json::exception&) {
+    return {StatusCode::kInternal,
+            "the daemon's answer has another shape; is it of another version?"};
+  }
+}
 
 Status RunDrainBox(const DrainBox& options, const CallDaemon& call, std::ostream& out,
                    std::chrono::milliseconds period) {

@@ -66,5 +66,38 @@ TEST_F(DrainBoxTest, WithoutAnnouncementsNothingIsDone) {
   EXPECT_TRUE(asked_.empty());
 }
 
+// A backend whose packet count goes through these values, and stays at the last.
+Status Wait(std::vector<uint64_t> packets, const WaitForBackend& options) {
+  std::ostringstream out;
+  return RunWaitForBackend(
+      options,
+      [&, at = size_t{0}](const std::string&) mutable -> Result<nlohmann::json> {
+        BackendResult backend;
+        backend.service = "web";
+        backend.name = "web1";
+        backend.packets = packets[std::min(at++, packets.size() - 1)];
+        return nlohmann::json(BackendsResult{{backend}});
+      },
+      out, milliseconds(1));
+}
+
+TEST(WaitForBackend, EndsAfterQuietPeriodsInARow) {
+  EXPECT_TRUE(
+      Wait({5, 9, 9, 10, 10, 10, 10}, {.service = "web", .backend = "web1", .quiet = 3}).ok());
+}
+
+TEST(WaitForBackend, GivesUpAtTheLimit) {
+  std::vector<uint64_t> packets;
+  for (uint64_t i = 0; i < 100'000; ++i) packets.push_back(i);
+  const Status status =
+      Wait(packets, {.service = "web", .backend = "web1", .limit = std::chrono::seconds(0)});
+  EXPECT_EQ(status.code(), StatusCode::kUnavailable);
+  EXPECT_THAT(status.message(), HasSubstr("it stays drained"));
+}
+
+TEST(WaitForBackend, SaysWhenItIsGone) {
+  EXPECT_EQ(Wait({1}, {.service = "web", .backend = "web2"}).code(), StatusCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace flyover

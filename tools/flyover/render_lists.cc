@@ -332,7 +332,7 @@ std::string Render(const ServicesResult& result, const RenderOptions& options) {
                {"BYTES", kRight},
                {"NEW-CONNECTIONS", kRight}});
   for (const ServiceResult& s : result.services) {
-    table.AddRow({s.name, Join(s.vips), s.protocol, std::to_string(s.port), s.forward,
+    table.AddRow({s.name, Join(s.vips), s.protocol, s.ports, s.forward,
                   std::to_string(s.backends_up) + "/" + std::to_string(s.backends),
                   s.table_digest + (s.kept_tables == 0 ? "" : " +" + std::to_string(s.kept_tables)),
                   Count(s.packets, options), Bytes(s.bytes, options),

@@ -68,8 +68,7 @@ std::string Render(const PlanResult& result, const RenderOptions&) {
   if (!services.empty()) text += "\n" + services.Render() + "\n" + backends.Render();
   Table endpoints({{"VIP"}, {"PROTOCOL"}, {"PORT", kRight}, {"NOW"}, {"THEN"}, {"BROKEN", kRight}});
   for (const PlanEndpointResult& e : result.endpoints) {
-    endpoints.AddRow({e.vip, e.protocol, std::to_string(e.port),
-                      e.service_before.empty() ? "-" : e.service_before,
+    endpoints.AddRow({e.vip, e.protocol, e.ports, e.service_before.empty() ? "-" : e.service_before,
                       e.service_after.empty() ? "-" : e.service_after, Percent(e.broken_percent)});
   }
   if (!endpoints.empty()) text += "\n" + endpoints.Render();

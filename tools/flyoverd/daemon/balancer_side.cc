@@ -116,16 +116,16 @@ void BalancerSide::SetBoxDrained(bool drained) {
 void BalancerSide::UpdateRoutes(bool compare) {
   if (!vip_routes_) return;
   announcer_.Update(manager_->VipHealth(), Now());
-  std::set<IpAddress> wanted = announcer_.Announced();
+  std::set<IpPrefix> wanted = announcer_.Announced();
   if (wanted == routed_ && !compare) return;
-  for (const IpAddress& vip : wanted) {
+  for (const IpPrefix& vip : wanted) {
     if (!routed_.contains(vip)) {
-      Log(LogArea::kLb, LogLevel::kInfo, "VIP {} is announced", vip.ToString());
+      Log(LogArea::kLb, LogLevel::kInfo, "VIP {} is announced", vip.ToHostOrPrefix());
     }
   }
-  for (const IpAddress& vip : routed_) {
+  for (const IpPrefix& vip : routed_) {
     if (!wanted.contains(vip)) {
-      Log(LogArea::kLb, LogLevel::kWarn, "VIP {} is withdrawn", vip.ToString());
+      Log(LogArea::kLb, LogLevel::kWarn, "VIP {} is withdrawn", vip.ToHostOrPrefix());
     }
   }
   const std::vector<Status> errors = vip_routes_->Apply(wanted);
@@ -137,7 +137,9 @@ void BalancerSide::UpdateRoutes(bool compare) {
 
 BalancerSide::Placement BalancerSide::PlacementOf(const router::KernelAddresses& addresses) const {
   Placement placement;
-  for (const IpAddress& vip : manager_->Vips()) {
+  for (const IpPrefix& prefix : manager_->Vips()) {
+    if (!prefix.IsHost()) continue;  // routed here, not asked for by ARP or ND
+    const IpAddress& vip = prefix.address();
     for (size_t p = 0; p < kMaxPorts; ++p) {
       for (const router::OwnAddress& own : addresses.ports[p].own) {
         if (own.vip || own.address.address.family() != vip.family()) continue;

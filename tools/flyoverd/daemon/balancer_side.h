@@ -61,7 +61,7 @@ class BalancerSide {
   lb::VipAnnouncer announcer_;
   std::optional<lb::AnnounceConfig> announce_;
   std::optional<router::VipRoutes> vip_routes_;
-  std::set<IpAddress> routed_;
+  std::set<IpPrefix> routed_;
   unsigned ticks_ = 0;
   std::vector<EventLoop::Handle> handles_;
   EventLoop::Handle again_;  // the second round of announcements

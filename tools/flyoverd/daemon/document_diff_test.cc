@@ -21,7 +21,7 @@ Document Running() {
   document.ports[1].name = "p1";
   lb::ServiceConfig web;
   web.name = "web";
-  web.port = 80;
+  web.ports = lb::PortRange::One(80);
   web.backends = {{"web1", *IpAddress::Parse("10.2.0.11"), 100},
                   {"web2", *IpAddress::Parse("10.2.0.12"), 100}};
   document.lb.services = {web};
@@ -103,7 +103,7 @@ TEST(DocumentDiff, ServicesAndBackendsComeAndGoByName) {
   EXPECT_THAT(DescribeChanges(Running(), next),
               ElementsAre("services.web: removed", "services.www: added"));
   next = Running();
-  next.lb.services[0].port = 81;
+  next.lb.services[0].ports = lb::PortRange::One(81);
   EXPECT_THAT(DescribeChanges(Running(), next), ElementsAre("services.web: changed"));
 }
 

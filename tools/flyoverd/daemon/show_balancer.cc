@@ -55,13 +55,13 @@ const char* VipStateName(lb::VipState state) {
 VipsResult ShowVips(const lb::ServiceManager& manager, const std::vector<lb::VipInfo>& vips,
                     bool announces, bool box_drained, std::chrono::steady_clock::time_point now) {
   VipsResult result{.announces = announces, .box_drained = box_drained, .vips = {}};
-  std::map<IpAddress, std::vector<std::string>> services;
+  std::map<IpPrefix, std::vector<std::string>> services;
   for (const lb::ServiceInfo& info : manager.Services()) {
-    for (const IpAddress& vip : info.vips) services[vip].push_back(info.name);
+    for (const IpPrefix& vip : info.vips) services[vip].push_back(info.name);
   }
   for (const lb::VipInfo& info : vips) {
     result.vips.push_back(
-        {.vip = info.vip.ToString(),
+        {.vip = info.vip.ToHostOrPrefix(),
          .services = services[info.vip],
          .state = VipStateName(info.state),
          .since_seconds = std::chrono::duration<double>(now - info.since).count()});
@@ -74,9 +74,9 @@ ServicesResult ShowServices(const lb::ServiceManager& manager) {
   for (const lb::ServiceInfo& info : manager.Services()) {
     ServiceResult service;
     service.name = info.name;
-    for (const IpAddress& vip : info.vips) service.vips.push_back(vip.ToString());
+    for (const IpPrefix& vip : info.vips) service.vips.push_back(vip.ToHostOrPrefix());
     service.protocol = info.protocol == lb::Protocol::kTcp ? "tcp" : "udp";
-    service.port = info.port;
+    service.ports = info.ports.ToString();
     service.forward = lb::ForwardName(info.forward);
     service.affinity = lb::AffinityName(info.affinity);
     service.backends = info.backends;

@@ -45,11 +45,16 @@ PlanResult ShowPlan(const lb::ChangePlan& plan, std::optional<HundredthsOfPercen
     }
   }
   for (const lb::EndpointPlan& e : plan.endpoints) {
-    result.endpoints.push_back({e.vip.ToString(), e.protocol == lb::Protocol::kTcp ? "tcp" : "udp",
-                                e.port, e.before, e.after, 100 * e.share_broken});
+    result.endpoints.push_back({e.vip.ToHostOrPrefix(),
+                                e.protocol == lb::Protocol::kTcp ? "tcp" : "udp",
+                                e.ports.ToString(), e.before, e.after, 100 * e.share_broken});
   }
-  for (const IpAddress& vip : plan.vips_announced) result.vips_announced.push_back(vip.ToString());
-  for (const IpAddress& vip : plan.vips_withdrawn) result.vips_withdrawn.push_back(vip.ToString());
+  for (const IpPrefix& vip : plan.vips_announced) {
+    result.vips_announced.push_back(vip.ToHostOrPrefix());
+  }
+  for (const IpPrefix& vip : plan.vips_withdrawn) {
+    result.vips_withdrawn.push_back(vip.ToHostOrPrefix());
+  }
   const HundredthsOfPercent moved = plan.MostMoved();
   result.max_moved_percent = moved / 100.0;
   result.limited = limit.has_value();

@@ -3,10 +3,12 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "common/base/strong_id.h"
 #include "common/config/address_check.h"
+#include "lb/config/port_range.h"
 
 namespace flyover {
 namespace {
@@ -91,23 +93,57 @@ class AddressCheck {
     }
   }
 
-  void CheckVip(const ConfigValue& service, const ConfigValue& vip) {
-    const auto& address = vip.As<IpAddress>();
-    const std::string accepted = "an address that nobody else has";
-    if (!IsFree(vip, ports_, accepted) || !IsFree(vip, backends_, accepted)) return;
-    CheckInSubnet(vip);
-    vips_.emplace(address, service.path);
-    const ConfigValue* const protocol = service.Find("protocol");
+  static IpPrefix VipOf(const ConfigValue& vip) {
+    return vip.Is<IpPrefix>() ? vip.As<IpPrefix>() : IpPrefix(vip.As<IpAddress>());
+  }
+  // nullopt: was faulty, and reported.
+  static std::optional<lb::PortRange> PortsOf(const ConfigValue& service) {
     const ConfigValue* const port = service.Find("port");
-    if (protocol == nullptr || port == nullptr) return;
-    const auto key = std::tuple(address, protocol->As<std::string>(), port->As<uint64_t>());
-    const auto [first, is_new] = services_.emplace(key, service.path);
-    if (is_new) return;
-    report_.Error(vip.at, vip.path,
-                  Quoted(address.ToString()) + " with " + std::get<1>(key) + " port " +
-                      std::to_string(std::get<2>(key)) + " is already " +
-                      (first->second == service.path ? "listed" : "that of " + first->second) +
-                      "; accepted: every VIP, protocol and port once");
+    if (port == nullptr) return std::nullopt;
+    if (!port->Is<uint64_t>()) return lb::PortRange::Parse(port->As<std::string>());
+    return lb::PortRange::One(static_cast<uint16_t>(port->As<uint64_t>()));
+  }
+
+  // False and an error when an address that `owners` have is in the prefix.
+  bool HoldsNone(const ConfigValue& where, const IpPrefix& prefix, const Owners& owners) {
+    for (auto owner = owners.lower_bound(prefix.address());
+         owner != owners.end() && prefix.Contains(owner->first); ++owner) {
+      report_.Error(where.at, where.path,
+                    Quoted(prefix.ToString()) + " holds " + owner->first.ToString() +
+                        ", the address of " + owner->second +
+                        "; accepted: a prefix without addresses of this box and of backends");
+      return false;
+    }
+    return true;
+  }
+
+  void CheckVip(const ConfigValue& service, const ConfigValue& vip) {
+    const IpPrefix prefix = VipOf(vip);
+    if (vip.Is<IpAddress>()) {
+      const std::string accepted = "an address that nobody else has";
+      if (!IsFree(vip, ports_, accepted) || !IsFree(vip, backends_, accepted)) return;
+      CheckInSubnet(vip);
+    } else if (!HoldsNone(vip, prefix, ports_) || !HoldsNone(vip, prefix, backends_)) {
+      return;
+    }
+    vips_.emplace(prefix, service.path);
+    const ConfigValue* const protocol = service.Find("protocol");
+    const auto ports = PortsOf(service);
+    if (protocol == nullptr || !ports) return;
+    const std::string& name = protocol->As<std::string>();
+    auto& taken = services_[{prefix, name}];
+    for (const auto& [other, path] : taken) {
+      // A single port goes before a range, and that before any.
+      const bool same_kind = other.IsOne() == ports->IsOne() && other.IsAny() == ports->IsAny();
+      if (!same_kind || !other.Overlaps(*ports)) continue;
+      report_.Error(vip.at, vip.path,
+                    Quoted(prefix.ToHostOrPrefix()) + " with " + name + " port " +
+                        ports->ToString() + (other == *ports ? " is" : " overlaps what is") +
+                        " already " + (path == service.path ? "listed" : "that of " + path) +
+                        "; accepted: every VIP, protocol and port once");
+      return;
+    }
+    taken.emplace_back(*ports, service.path);
   }
 
   void CheckBackends() {
@@ -129,7 +165,7 @@ class AddressCheck {
       if (forward == nullptr || dscp == nullptr || vips.size() != 1) continue;
       if (forward->As<std::string>() != "l3dsr") continue;
       const auto value = dscp->As<uint64_t>();
-      const auto& vip = vips[0].As<IpAddress>();
+      const IpPrefix vip = VipOf(vips[0]);
       for (const ConfigValue& backend : service.ItemsOf("backends")) {
         const ConfigValue* const address = backend.Find("address");
         if (address == nullptr) continue;
@@ -138,8 +174,8 @@ class AddressCheck {
         if (is_new || first->second.first == vip) continue;
         report_.Error(address->at, address->path,
                       Quoted(address->As<IpAddress>().ToString()) + " already takes DSCP " +
-                          std::to_string(value) + " for " + first->second.first.ToString() + " (" +
-                          first->second.second +
+                          std::to_string(value) + " for " + first->second.first.ToHostOrPrefix() +
+                          " (" + first->second.second +
                           "); accepted: a DSCP of its own for every VIP of a backend");
       }
     }
@@ -151,17 +187,35 @@ class AddressCheck {
     if (source == nullptr) return;
     for (const ConfigValue& address : source->items) {
       const std::string accepted = "an address of this box that is no VIP";
-      if (IsFree(address, vips_, accepted)) IsFree(address, backends_, accepted);
+      if (IsNoVip(address, accepted)) IsFree(address, backends_, accepted);
     }
+  }
+
+  bool IsNoVip(const ConfigValue& where, const std::string& accepted) {
+    for (const auto& [vip, path] : vips_) {
+      if (!vip.Contains(where.As<IpAddress>())) continue;
+      if (vip.IsHost()) {
+        Refuse(where, path, accepted);
+      } else {
+        report_.Error(where.at, where.path,
+                      Quoted(where.As<IpAddress>().ToString()) + " lies in the VIP " +
+                          vip.ToString() + " of " + path + "; accepted: " + accepted);
+      }
+      return false;
+    }
+    return true;
   }
 
   const ConfigValue& document_;
   ConfigReport& report_;
-  Owners ports_, backends_, vips_;
+  Owners ports_, backends_;
+  std::map<IpPrefix, std::string> vips_;  // -> path of the service that has it first
   std::vector<InterfaceAddress> subnets_;
-  std::map<std::tuple<IpAddress, std::string, uint64_t>, std::string> services_;
+  // VIP and protocol -> ports and who has them.
+  std::map<std::pair<IpPrefix, std::string>, std::vector<std::pair<lb::PortRange, std::string>>>
+      services_;
   // Of l3dsr: backend and DSCP -> VIP and the service's path.
-  std::map<std::pair<IpAddress, uint64_t>, std::pair<IpAddress, std::string>> dscps_;
+  std::map<std::pair<IpAddress, uint64_t>, std::pair<IpPrefix, std::string>> dscps_;
 };
 
 }  // namespace

@@ -119,6 +119,7 @@ class RandomDocument {
                    Coin() ? Ipv6Address::Parse("2001:db8:ff::1") : std::nullopt};
     d.lb.health_namespace = Coin() ? Name() : "";
     if (Coin()) d.lb.max_moved = Below(10'001);
+    d.lb.reject_unknown_ports = Coin();
     for (unsigned i = 0, n = Below(4); i < n; ++i) d.lb.services.push_back(Service(i, d.lb.source));
     for (uint32_t& rate : d.punt.rate) rate = 1 + Below(100'000'000);
     d.metrics.enabled = Coin();
@@ -183,10 +184,13 @@ class RandomDocument {
   lb::ServiceConfig Service(unsigned i, const lb::TunnelSource& source) {
     lb::ServiceConfig service;
     service.name = "s" + std::to_string(i);
-    service.vips = {Ipv4Address{0xcb007100 + i}};
+    service.vips = {IpPrefix(Ipv4Address{0xcb000000 + (i << 8)}, Coin() ? 32 : 24)};
     if (Coin()) service.vips.push_back(*IpAddress::Parse("2001:db8:100::" + std::to_string(i)));
     service.protocol = Coin() ? lb::Protocol::kTcp : lb::Protocol::kUdp;
-    service.port = static_cast<uint16_t>(1 + Below(65535));
+    const auto port = static_cast<uint16_t>(1 + Below(60000));
+    service.ports = Coin()   ? lb::PortRange::One(port)
+                    : Coin() ? lb::PortRange::Any()
+                             : lb::PortRange{port, static_cast<uint16_t>(port + 1 + Below(100))};
     static constexpr std::array<lb::ForwardMode, 5> kModes = {
         lb::ForwardMode::kL2dsr, lb::ForwardMode::kL3dsr, lb::ForwardMode::kIpip,
         lb::ForwardMode::kGre, lb::ForwardMode::kGue};
@@ -195,7 +199,7 @@ class RandomDocument {
     if (tunnel) service.source = source;
     if (tunnel) service.fragment = Coin();
     if (service.forward == lb::ForwardMode::kL3dsr) {
-      service.vips.resize(1);
+      service.vips = {service.vips[0].address()};
       service.dscp = static_cast<uint8_t>(i + 1);
     }
     if (service.forward == lb::ForwardMode::kGue) {
@@ -220,10 +224,11 @@ class RandomDocument {
     using Kind = lb::HealthConfig::Kind;
     service.health.kind = static_cast<Kind>(Below(9));
     if (service.health.kind == Kind::kNone) return service;
-    if (Coin() && service.health.kind != Kind::kIcmp)
+    if ((Coin() || !service.ports.IsOne()) && service.health.kind != Kind::kIcmp)
       service.health.port = static_cast<uint16_t>(1 + Below(65535));
     service.health.timeout = std::chrono::milliseconds(100 + Below(900));
     service.health.interval = std::chrono::milliseconds(1000 + Below(100'000));
+    service.health.damping = std::chrono::milliseconds(Below(100'000));
     service.health.fall = static_cast<uint16_t>(1 + Below(100));
     const bool tls = service.health.kind == Kind::kHttps || service.health.kind == Kind::kTls;
     if (tls && Coin()) {

@@ -4,6 +4,7 @@
 #include <rte_ethdev.h>
 #include <sys/prctl.h>
 
+#include "lb/datapath/fragment_table.h"
 #include "router/datapath/sub_ports.h"
 #include "tools/flyoverd/path/frame_hash.h"
 
@@ -189,6 +190,7 @@ void Lcore::Housekeeping(bool moved) {
     last_hold_sweep_ = now;
     path_.ResumeHeld();
   }
+  path_.ResumeFragments();
   lb_->Housekeeping(now, options_.services->Load());
   if (moved) ctx_.stages().Lap(Stage::kHousekeeping, 0);
   tx_.FlushAll(ctx_);
@@ -206,6 +208,7 @@ void Lcore::AnswerSnapshot() {
   if (!snapshot_.Wanted()) return;
   HeldCounts held{};
   router_.hold.CountHeld(held);
+  lb_->fragments->CountHeld(held);
   tx_.CountHeld(held);
   snapshot_.Answer(ctx_.ledger(), held);
 }
@@ -217,6 +220,8 @@ void Lcore::DropHeld() {
     router_.hold.Release(target, held);
     for (uint16_t i = 0; i < held.size; ++i) ctx_.Drop(held.pkt[i], DropReason::kShutdown);
   }
+  lb_->fragments->ReleaseAll(held);
+  for (uint16_t i = 0; i < held.size; ++i) ctx_.Drop(held.pkt[i], DropReason::kShutdown);
 }
 
 void Lcore::SleepIfIdle(bool moved) {

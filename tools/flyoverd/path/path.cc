@@ -8,6 +8,7 @@
 #include "lb/datapath/connection_lookup.h"
 #include "lb/datapath/encap.h"
 #include "lb/datapath/service_lookup.h"
+#include "lb/datapath/vip_fragment.h"
 #include "router/datapath/ethernet_input.h"
 #include "router/datapath/forward.h"
 #include "router/datapath/fragment.h"
@@ -190,6 +191,17 @@ void Path::ResumeHeld() {
     Forward(resumed_, All(resumed_));
     ForwardAnswers();
     ProcessCarried();
+  }
+  ctx_.FlushDrops();
+}
+
+void Path::ResumeFragments() {
+  if (!lb_.fragments->anything_held()) return;
+  lb::ResumeFragments(ctx_, lb_, resumed_);
+  if (resumed_.size != 0) {
+    answers_.size = 0;
+    ServeAndForward(resumed_, All(resumed_));
+    ForwardAnswers();
   }
   ctx_.FlushDrops();
 }

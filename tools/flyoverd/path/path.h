@@ -30,6 +30,8 @@ class Path {
 
   // Lets packets go on whose neighbour is now known (or known not to answer).
   void ResumeHeld();
+  // Likewise fragments to VIPs whose first one has come, or will not.
+  void ResumeFragments();
 
  private:
   // Process, but for what tunnels carried.
