@@ -139,7 +139,7 @@ def kernel_pci_device():
 
 def broken_clients(net, says):
     """Half lines, floods and crowds on the control socket; meanwhile `flyover` and the traffic go on."""
-    memory = rss(net.flyoverd)
+    memory = net.flyoverd.resident_kib()
     probe = clients.Probe(net.client, "10.2.0.2", every_ms=5, seconds=15)
     crowd = []
     for _ in range(1000):
@@ -185,7 +185,7 @@ def broken_clients(net, says):
     gift.close()
     says.expect(lambda: wait.until(lambda: len(list(folder.iterdir())) <= before, "its descriptors", 5),
                 f"200 file descriptors sent to it: it still has {before}")
-    says.expect(lambda: wait.until(lambda: rss(net.flyoverd) < memory + 64 * 1024, "memory", 5),
+    says.expect(lambda: wait.until(lambda: net.flyoverd.resident_kib() < memory + 64 * 1024, "memory", 5),
                 f"its memory stays: {memory // 1024} MiB before")
     lines = probe.rest()
     lost = lines[-1]["sent_total"] - lines[-1]["answered"]
@@ -201,12 +201,6 @@ def connect(net):
 
 def alive(net):
     return net.flyoverd.flyover("show version", check=False).returncode == 0
-
-
-def rss(flyoverd):
-    """KiB."""
-    with open(f"/proc/{flyoverd.process.pid}/status", encoding="ascii") as file:
-        return next(int(l.split()[1]) for l in file if l.startswith("VmRSS:"))
 
 
 def nonsense(net, says):

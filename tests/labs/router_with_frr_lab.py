@@ -2,21 +2,12 @@
 """docs/router_with_frr.md, word for word: its document and its FRR configuration between two BGP neighbours. Only the
 devices differ: veths instead of PCI addresses."""
 
-import re
+from lab import document, frr, page, runner, topology, wait, web
 
-import yaml
-
-from lab import document, frr, paths, runner, topology, wait, web
-
-PAGE = paths.REPOSITORY / "docs" / "router_with_frr.md"
+PAGE = page.Page("router_with_frr.md")
 # What each neighbour announces, and where a connection through the router ends.
 ROUTES = {"client": ("10.77.0.0/16", "2001:db8:77::/48"), "server": ("10.9.0.0/16", "2001:db8:9::/48")}
 ENDS = (("10.77.0.1", "10.9.0.1"), ("2001:db8:77::1", "2001:db8:9::1"))
-
-
-def block(language):
-    """The page's code block in that language."""
-    return re.search(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.M | re.S).group(1)
 
 
 def neighbors(net):
@@ -33,14 +24,11 @@ def neighbors(net):
 
 def body(lab, says):
     config = document.base(lab)
-    page = yaml.safe_load(block("yaml"))
-    for name, port in page["ports"].items():
-        port["device"] = config["ports"][name]["device"]
-    config.update(page)
+    config.update(PAGE.document(config))
     net = topology.standard(lab, serve=False, config=config)
     web.Web(net.server)
     neighbors(net)
-    router = frr.Frr(net.router, {"bgpd": block("frr")})
+    router = frr.Frr(net.router, {"bgpd": PAGE.block("frr")})
     for prefixes in ROUTES.values():
         for prefix in prefixes:
             family = "-6" if ":" in prefix else "-4"

@@ -99,7 +99,7 @@ TEST_F(BalancerTest, PortsOfOneVipHavePoolsOfTheirOwn) {
   lb::LbConfig config = BalancerConfig();
   lb::ServiceConfig tls = config.services[0];
   tls.name = "tls";
-  tls.port = 443;
+  tls.ports = lb::PortRange::One(443);
   tls.backends.resize(1);
   config.services.push_back(tls);
   ASSERT_TRUE(lab_.services().Apply(config, lb::ServiceManager::Clock::now(), {}).ok());

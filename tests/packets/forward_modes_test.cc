@@ -47,7 +47,7 @@ lb::ServiceConfig ServiceFor(const char* vip, bool v6_backends) {
   lb::ServiceConfig service;
   service.name = "web";
   service.vips = {*IpAddress::Parse(vip)};
-  service.port = 80;
+  service.ports = lb::PortRange::One(80);
   service.source = {IpAddress::Parse(kTunnel4)->v4(), IpAddress::Parse(kTunnel6)->v6()};
   for (unsigned n = 11; n <= 14; ++n) {
     lb::BackendConfig backend;

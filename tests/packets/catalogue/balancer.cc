@@ -227,9 +227,6 @@ void NotBalanced(std::vector<Row>& rows) {
   drop("LB_on_link_other_protocol", "never the kernel's",
        From(kP0) / Ip4{.src = kClient4, .dst = kVipOnLink4, .proto = 89} / Payload(44),
        R::kVipUnknownPort);
-  drop("LB_on_link_fragment", "never the kernel's",
-       From(kP0) / Ip4{.src = kClient4, .dst = kVipOnLink4, .frag = 9, .proto = 17} / Payload(44),
-       R::kVipFragment);
   for (const char* dst : {kVipOnLink6, "ff02::1:ff00:100"}) {
     const Eth eth{.dst = dst[0] == 'f' ? Mac{0x33, 0x33, 0xff, 0, 1, 0} : PortMac(kP0),
                   .src = kClientMac};
@@ -289,30 +286,14 @@ void NotBalanced(std::vector<Row>& rows) {
   drop("SY_land_v6", "source is destination",
        From(kP0) / Ip6{.src = kVip66, .dst = kVip66} / Tcp{.sport = 80}, R::kVipLand);
 
-  const auto fragment4 = [&](const char* name, const char* clause, bool mf, uint16_t offset,
-                             const Packet& inner) {
-    drop(name, clause,
-         From(kP0) / Ip4{.src = kClient4, .dst = kVip44, .mf = mf, .frag = offset, .proto = 17} /
-             inner,
-         R::kVipFragment);
-  };
-  fragment4("FR_first", "fragments to a VIP are dropped", true, 0, Udp{.dport = 53} / Payload(64));
-  fragment4("FR_empty_last", "fragments to a VIP are dropped", false, 100, Raw{});
-  drop("FR_of_icmp", "fragments to a VIP are dropped",
+  drop("FR_of_icmp", "no flow to follow",
        From(kP0) / Ip4{.src = kClient4, .dst = kVip44, .frag = 9, .proto = 1} / Payload(64),
        R::kVipFragment);
   drop("FR_v6_tiny_first", "RFC 7112: the header chain is cut",
        From(kP0) / Vip6(kVip66) / Frag6{.more = true, .next = 6} / Payload(8), R::kVipFragment);
-  drop("FR_v6_beyond_65535", "fragments to a VIP are dropped",
-       From(kP0) / Vip6(kVip66) / Frag6{.offset = 8191, .next = 17} / Payload(64), R::kVipFragment);
-  drop("FR_v6_behind_options", "fragments to a VIP are dropped",
-       From(kP0) / Vip6(kVip66) / Ext6{.kind = 60} / Frag6{.more = true} / Tcp{}, R::kVipFragment);
-  fragment4("FR_second", "fragments to a VIP are dropped", false, 9, Payload(64));
-  fragment4("FR_tiny_first", "RFC 1858: ports that it does not hold", true, 0, Payload(8));
-  drop("FR_v6_first", "fragments to a VIP are dropped",
-       From(kP0) / Vip6(kVip66) / Frag6{.more = true} / Tcp{}, R::kVipFragment);
-  drop("FR_v6_later", "fragments to a VIP are dropped",
-       From(kP0) / Vip6(kVip66) / Frag6{.offset = 7, .next = 6} / Payload(64), R::kVipFragment);
+  drop("FR_tiny_first", "RFC 1858: ports that it does not hold",
+       From(kP0) / Ip4{.src = kClient4, .dst = kVip44, .mf = true, .proto = 17} / Payload(4),
+       R::kVipFragment);
   drop("FR_beyond_65535", "RFC 791",
        From(kP0) / Ip4{.src = kClient4, .dst = kVip44, .frag = 8189, .proto = 17} / Payload(1400),
        R::kFragmentTooLong);

@@ -88,7 +88,7 @@ void Echo(std::vector<Row>& rows) {
   drop("VI_echo_from_link_local", "the answer must not leave by a default route",
        From(kP0) / Ip6{.src = "fe80::9", .dst = kVip66} / Icmp{.type = 128, .v6 = true},
        R::kIpv6LinkLocal);
-  drop("VI_echo_fragment", "fragments to a VIP are dropped",
+  drop("VI_echo_fragment", "ICMP in pieces is not put together",
        From(kP0) / Ip4{.src = kClient4, .dst = kVip44, .mf = true} / Icmp{} / Payload(56),
        R::kVipFragment);
   for (const size_t length : {0u, 1u, 7u}) {
@@ -184,7 +184,7 @@ void Errors(std::vector<Row>& rows) {
        Error6(Ip6{.src = kVipDsr6, .dst = kClient6, .plen = 1460} /
               Ext6{.kind = 60, .length = 255} / Tcp{.sport = 80}),
        R::kVipIcmpMalformed);
-  drop("VI_error_fragment", "fragments to a VIP are dropped",
+  drop("VI_error_fragment", "ICMP in pieces is not put together",
        From(kP1) / Ip4{.src = kRouter4, .dst = kVipDsr4, .mf = true} / Icmp{.type = 3, .code = 4} /
            Reply4(),
        R::kVipFragment);

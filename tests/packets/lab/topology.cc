@@ -51,7 +51,7 @@ lb::ServiceConfig Service(const std::string& name, const std::string& vip, lb::P
   service.name = name;
   service.vips = {Address(vip)};
   service.protocol = protocol;
-  service.port = port;
+  service.ports = lb::PortRange::One(port);
   service.forward = mode;
   service.source = {.ipv4 = Address(kTunnel4).v4(), .ipv6 = Address(kTunnel6).v6()};
   for (unsigned n = 11; n <= 14; ++n) {

@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+"""Floods of forged SYNs, UDP and fragments, as fast as a core sends them, while downloads run and the backends change:
+no connection breaks, and neither state nor memory grows."""
+
+import copy
+import time
+
+from lab import clients, document, flood, runner, topology, wait
+from steps.server_dies import finished
+
+SERVICES = {"ipip4": 4, "ipip6": 6}
+SECONDS = 4
+CHANGES = 5
+
+
+def config(lab):
+    """The usual one, and UDP on the VIPs' port 53."""
+    value = document.default(lab)
+    for service in SERVICES:
+        value["services"][f"udp-{service}"] = {**copy.deepcopy(value["services"][service]), "protocol": "udp", "port": 53,
+                                               "health": {"icmp": {}}}
+    return value
+
+
+def state(net):
+    shown = net.flyoverd.json("show connections --limit 0")
+    return shown["entries"], shown["created"], shown["evicted"]
+
+
+def received(net):
+    return next(p for p in net.flyoverd.json("show ports")["ports"] if p["name"] == "wan")["rx_packets"]
+
+
+def wan_mac(net):
+    return next(p for p in net.flyoverd.json("show ports")["ports"] if p["name"] == "wan")["mac"]
+
+
+def steady(net, says, kind, service, vip):
+    """A flood on a table that does not change: no packet of it leaves anything behind."""
+    crowd = clients.Downloads(net.client, document.url(vip, "/slow"), 50)
+    before, memory, packets = state(net), net.flyoverd.resident_kib(), received(net)
+    begun = time.monotonic()
+    sent = flood.Flood(net.client, "eth0", wan_mac(net), vip, kind)
+    wait.until(lambda: time.monotonic() - begun > SECONDS, "the flood's time", SECONDS + 5)
+    rate = (received(net) - packets) / (time.monotonic() - begun)
+    after, grown = state(net), net.flyoverd.resident_kib() - memory
+    sent.stop()
+    says.check(rate > 10_000, f"{kind} to {service}: {rate / 1000:.0f} k packets/s came in")
+    says.equal(after, before, f"{kind} to {service}: entries there, made and pushed out stay what they were")
+    says.check(grown < 4096, f"{kind} to {service}: resident memory grew by {grown} KiB")
+    finished(says, crowd, f"a flood of {kind}")
+
+
+def changing(net, says, service, vip):
+    """A flood of SYNs while a backend's weight changes again and again."""
+    crowd = clients.Downloads(net.client, document.url(vip, "/slow"), 50)
+    good = copy.deepcopy(net.flyoverd.document)
+    sent = flood.Flood(net.client, "eth0", wan_mac(net), vip, "syn")
+    for change in range(CHANGES):
+        net.flyoverd.document["services"][service]["backends"]["web1"]["weight"] = 50 + 10 * change
+        net.flyoverd.reload()
+    for command in ("drain", "enable"):
+        net.flyoverd.flyover(f"backend {command} {service} web2")
+    occupied, inserted, evicted = state(net)
+    sent.stop()
+    says.note(f"{CHANGES} weights, a drain and its end under SYNs: {occupied} entries, {inserted} made, {evicted} pushed out")
+    capacity = net.flyoverd.json("show connections --limit 0")["capacity"]
+    says.check(occupied <= capacity, f"{occupied} entries are no more than the table's {capacity}")
+    finished(says, crowd, f"{CHANGES} reloads, a drain and an enable under a flood of SYNs to {service}")
+    net.flyoverd.document.update(good)
+    net.flyoverd.reload()
+
+
+def body(lab, says):
+    net = topology.standard(lab, config=config(lab))
+    for service, family in SERVICES.items():
+        vip = document.VIPS[service][0]
+        for kind in ("syn", "udp", "fragments"):
+            if kind == "fragments" and family == 6:
+                continue
+            says.progress(f"{kind}, {service}")
+            steady(net, says, kind, service, vip)
+    for service in SERVICES:
+        says.progress(f"changes, {service}")
+        changing(net, says, service, document.VIPS[service][0])
+    return net
+
+
+if __name__ == "__main__":
+    runner.main("flood", body, __doc__)
