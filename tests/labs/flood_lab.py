@@ -8,7 +8,7 @@ import time
 from lab import clients, document, flood, runner, topology, wait
 from steps.server_dies import finished
 
-SERVICES = {"ipip4": 4, "ipip6": 6}
+SERVICES = ("ipip4", "ipip6")
 SECONDS = 4
 CHANGES = 5
 
@@ -43,8 +43,8 @@ def steady(net, says, kind, service, vip):
     sent = flood.Flood(net.client, "eth0", wan_mac(net), vip, kind)
     wait.until(lambda: time.monotonic() - begun > SECONDS, "the flood's time", SECONDS + 5)
     rate = (received(net) - packets) / (time.monotonic() - begun)
-    after, grown = state(net), net.flyoverd.resident_kib() - memory
     sent.stop()
+    after, grown = state(net), net.flyoverd.resident_kib() - memory
     says.check(rate > 10_000, f"{kind} to {service}: {rate / 1000:.0f} k packets/s came in")
     says.equal(after, before, f"{kind} to {service}: entries there, made and pushed out stay what they were")
     says.check(grown < 4096, f"{kind} to {service}: resident memory grew by {grown} KiB")
@@ -73,11 +73,11 @@ def changing(net, says, service, vip):
 
 def body(lab, says):
     net = topology.standard(lab, config=config(lab))
-    for service, family in SERVICES.items():
+    for service in SERVICES:
         vip = document.VIPS[service][0]
-        for kind in ("syn", "udp", "fragments"):
-            if kind == "fragments" and family == 6:
-                continue
+        for kind in flood.KINDS:
+            if kind == "fragments" and service == "ipip4":
+                continue  # net_af_packet puts IPv4 fragments together before we see them
             says.progress(f"{kind}, {service}")
             steady(net, says, kind, service, vip)
     for service in SERVICES:
