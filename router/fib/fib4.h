@@ -136,27 +136,31 @@ inline void Fib4::Lookup(const uint32_t* dst, GroupId* out, unsigned n) const {
 
   uint32_t fallback = default_.load(std::memory_order_acquire);
   while (true) {
+    const auto group_of = [fallback](uint32_t entry) {
+      const uint32_t group = entry & kGroupMask;
+      return GroupId(group != 0 ? group : fallback);
+    };
     uint32_t entry[kMaxBatch];
     uint8_t deeper[kMaxBatch];
     unsigned deeper_count = 0;
     for (unsigned i = 0; i < n; ++i) {
-      entry[i] = tbl24[dst[i] >> 8].load(std::memory_order_acquire);
+      const uint32_t e = tbl24[dst[i] >> 8].load(std::memory_order_acquire);
+      entry[i] = e;
+      out[i] = group_of(e);  // of one that points at a block: nonsense, written over below
       deeper[deeper_count] = static_cast<uint8_t>(i);
-      deeper_count += entry[i] >> 31;
+      deeper_count += e >> 31;
     }
-    for (unsigned k = 0; k < deeper_count; ++k) {
-      // Written above: as many as were counted.
-      // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign)
-      const unsigned i = deeper[k];
-      __builtin_prefetch(&InBlock(entry[i], dst[i]));
-    }
-    for (unsigned k = 0; k < deeper_count; ++k) {
-      const unsigned i = deeper[k];  // NOLINT(clang-analyzer-core.uninitialized.Assign)
-      entry[i] = InBlock(entry[i], dst[i]).load(std::memory_order_acquire);
-    }
-    for (unsigned i = 0; i < n; ++i) {
-      const uint32_t group = entry[i] & kGroupMask;
-      out[i] = GroupId(group != 0 ? group : fallback);
+    if (deeper_count != 0) {
+      for (unsigned k = 0; k < deeper_count; ++k) {
+        // Written above: as many as were counted.
+        // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign)
+        const unsigned i = deeper[k];
+        __builtin_prefetch(&InBlock(entry[i], dst[i]));
+      }
+      for (unsigned k = 0; k < deeper_count; ++k) {
+        const unsigned i = deeper[k];  // NOLINT(clang-analyzer-core.uninitialized.Assign)
+        out[i] = group_of(InBlock(entry[i], dst[i]).load(std::memory_order_acquire));
+      }
     }
     // A default route that changed meanwhile may never have been what these addresses followed.
     const uint32_t now = default_.load(std::memory_order_acquire);
