@@ -181,8 +181,9 @@ Schema PortSchema() {
       {.name = "offloads",
        .schema = Boolean(),
        .fallback = "true",
-       .help = "Whether the device may check IPv4 checksums, and take off and put on the VLAN tags of "
-               "sub-interfaces, where it can"},
+       .help =
+           "Whether the device may check IPv4 checksums, and take off and put on the VLAN tags of "
+           "sub-interfaces, where it can"},
       {.name = "urpf",
        .schema = Enum({"off", "strict", "loose", "feasible"}),
        .fallback = "off",

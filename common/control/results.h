@@ -74,8 +74,8 @@ struct PortResult {
   uint64_t tap_in_writes = 0;    // frames it took them as: joined TCP segments are one
   uint64_t tap_out_packets = 0;  // read from the kernel
   std::vector<std::string> addresses;
-  std::vector<BondMemberResult> members;  // of a bond
-  std::vector<std::string> features;      // what it does beyond forwarding: "urpf strict"
+  std::vector<BondMemberResult> members;   // of a bond
+  std::vector<std::string> features;       // what it does beyond forwarding: "urpf strict"
   std::vector<std::string> offloads = {};  // what the device does: "ipv4_checksum"
 };
 struct PortsResult {
@@ -440,7 +440,7 @@ struct PlanServiceResult {
 struct PlanEndpointResult {
   std::string vip;
   std::string protocol;
-  std::string ports;  // "80", "8000-8100", "any"
+  std::string ports;           // "80", "8000-8100", "any"
   std::string service_before;  // empty: none
   std::string service_after;
   double broken_percent = 0;

@@ -68,7 +68,7 @@ namespace flyover {
   X(kTapRingFull, "tap_ring_full", "frame of the kernel found the ring to its lcore full")        \
   X(kVipNoBackend, "vip_no_backend", "service has no backend that may take new flows")            \
   X(kVipUnknownPort, "vip_unknown_port", "VIP address, but no service on this protocol and port") \
-  X(kVipFragment, "vip_fragment", "fragment to a VIP whose first one did not come")                                            \
+  X(kVipFragment, "vip_fragment", "fragment to a VIP whose first one did not come")               \
   X(kVipTruncated, "vip_truncated", "packet to a VIP without its whole TCP or UDP header")        \
   X(kVipLand, "vip_land", "source and destination of a packet to a VIP are the same")             \
   X(kVipIcmpNoFlow, "vip_icmp_no_flow", "ICMP error to a VIP that quotes none of its flows")      \

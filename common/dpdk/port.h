@@ -28,8 +28,8 @@ struct PortOptions {
   unsigned tx_queues = 1;
   std::optional<MacAddress> mac;
   bool promiscuous = false;
-  bool rx_interrupts = false;  // asked for; not every device has them
-  bool offloads = true;        // what the device can do of Offloads, it may
+  bool rx_interrupts = false;        // asked for; not every device has them
+  bool offloads = true;              // what the device can do of Offloads, it may
   std::vector<uint16_t> vlans = {};  // outer tags of frames that it shall let in
   rte_mempool* pool = nullptr;
 };

@@ -91,8 +91,8 @@ struct HealthConfig {
   bool verify = false;    // HTTPS, TLS: the certificate, for `host`
   std::chrono::milliseconds interval{2000};
   std::chrono::milliseconds timeout{1000};
-  uint16_t fall = 3;  // failures in a row until down
-  uint16_t rise = 2;  // successes in a row until up
+  uint16_t fall = 3;                          // failures in a row until down
+  uint16_t rise = 2;                          // successes in a row until up
   std::chrono::milliseconds damping{60'000};  // down again before it was up so long: more; 0: never
   bool operator==(const HealthConfig&) const = default;
 };

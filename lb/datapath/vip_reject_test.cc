@@ -33,7 +33,7 @@ class VipRejectTest : public testing::TestWithParam<IpFamily> {
     const PacketMeta& meta = bed_.burst.meta[0];
     EXPECT_EQ(meta.flags & (kOriginated | kVip), kOriginated);
     EXPECT_EQ(meta.lookup_v6, v6());
-    const Bytes l3 = bed_.ReadL3(0);
+    Bytes l3 = bed_.ReadL3(0);
     EXPECT_EQ(l3.size(), meta.l3_length);
     const IpAddress source = v6() ? IpAddress(Ipv6Address::FromBytes(&l3[8]))
                                   : IpAddress(Ipv4Address{LoadBe32(&l3[12])});
@@ -118,7 +118,8 @@ TEST_P(VipRejectTest, QuotesOptionsToo) {
 }
 
 TEST_P(VipRejectTest, EthernetPaddingIsNotReturned) {
-  EXPECT_EQ(Answer(Udp(0), {{}, RTE_PKTMBUF_HEADROOM, 40}).size(), header() + sizeof(IcmpHeader) + header() + 8);
+  EXPECT_EQ(Answer(Udp(0), {{}, RTE_PKTMBUF_HEADROOM, 40}).size(),
+            header() + sizeof(IcmpHeader) + header() + 8);
 }
 
 TEST_P(VipRejectTest, NotMoreThanARate) {

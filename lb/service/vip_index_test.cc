@@ -55,7 +55,8 @@ TEST(VipIndex, LongestVipThatHasThePortCounts) {
   const IpPrefix net = *IpPrefix::Parse("192.0.2.0/24");
   ASSERT_TRUE(index.Add(net, kTcp, PortRange::One(80), ServiceId(1)).ok());
   ASSERT_TRUE(index.Add(Ip("192.0.2.1"), kTcp, PortRange::One(443), ServiceId(2)).ok());
-  ASSERT_TRUE(index.Add(*IpPrefix::Parse("192.0.0.0/16"), kTcp, PortRange::Any(), ServiceId(3)).ok());
+  ASSERT_TRUE(
+      index.Add(*IpPrefix::Parse("192.0.0.0/16"), kTcp, PortRange::Any(), ServiceId(3)).ok());
   const auto service = [&](const char* address, uint16_t port) {
     const auto vip = index.Find(Ip(address));
     return vip == VipIndex::kNotVip ? kNoService : index.FindService(vip, kTcp, port);
@@ -100,8 +101,8 @@ class NaiveIndex {
 
   bool Add(const Entry& entry) {
     for (const Entry& other : entries_) {
-      const bool same_kind = other.ports.IsOne() == entry.ports.IsOne() &&
-                             other.ports.IsAny() == entry.ports.IsAny();
+      const bool same_kind =
+          other.ports.IsOne() == entry.ports.IsOne() && other.ports.IsAny() == entry.ports.IsAny();
       if (other.vip == entry.vip && other.protocol == entry.protocol && same_kind &&
           other.ports.Overlaps(entry.ports)) {
         return false;

@@ -147,8 +147,8 @@ void DeliverLocal(StageContext& ctx, RouterLcore& router, rte_mbuf* m, const Pac
   ctx.Punt(m, ClassifyLocal(m, meta));
 }
 
-// Takes 1 from the TTL of a packet in transit. False: it has none to give (RFC 1812 5.3.1), and stays
-// as it was.
+// Takes 1 from the TTL of a packet in transit. False: it has none to give (RFC 1812 5.3.1), and
+// stays as it was.
 [[gnu::always_inline]] inline bool TakeHop(rte_mbuf* m, const PacketMeta& meta) {
   if ((meta.flags & kIpv6) != 0) {
     uint8_t& hop_limit = HeaderAt<Ipv6Header>(m, meta.l3_offset)->hop_limit;

@@ -151,8 +151,8 @@ bool TakeIpv6(const HashKey& key, rte_mbuf* m, const uint8_t* bytes, PacketMeta&
   return true;
 }
 
-// In one segment of its own, and without a tag. The tag that names a sub-interface may be beside it,
-// where the device put it.
+// In one segment of its own, and without a tag. The tag that names a sub-interface may be beside
+// it, where the device put it.
 bool IsSimple(const rte_mbuf* m, const PortEntry& port) {
   const bool tag = (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0;
   return m->nb_segs == 1 && IsNormal(m) && (!tag || (port.vlan_tags == 1 && port.up));

@@ -1,6 +1,7 @@
 // Stages 2 and 3 of docs/life_of_a_packet.md in one look, for what nearly all packets are: unicast
-// frames to a port's own MAC address, untagged or with the tag taken off by the device, IPv4 without options and fragments or IPv6 without
-// extension headers, that carry TCP, UDP or anything but ICMP.
+// frames to a port's own MAC address, untagged or with the tag taken off by the device, IPv4
+// without options and fragments or IPv6 without extension headers, that carry TCP, UDP or anything
+// but ICMP.
 //
 // It decides nothing that ethernet_input and ip_input would not: `plain` packets leave exactly as
 // they would leave those (the same bytes, the same meta), and of all others nothing is said and

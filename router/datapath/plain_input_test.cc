@@ -216,9 +216,9 @@ TEST_F(PlainInputTest, TakesTheDevicesWordForTheChecksum) {
 // Cut, lengthened and with bits turned: nothing is plain that the rules refuse or read otherwise.
 TEST_F(PlainInputTest, AgreesWithTheRulesAboutBrokenPackets) {
   const std::vector<Bytes> sound = {
-      kEth / kIp4 / Tcp{} / Payload(10), kEth / kIp4 / Udp{} / Payload(10),
+      kEth / kIp4 / Tcp{} / Payload(10),  kEth / kIp4 / Udp{} / Payload(10),
       kEth / kIp4 / Icmp{} / Payload(10), kEth / kIp6 / Tcp{} / Payload(10),
-      kEth / kIp6 / Udp{} / Payload(10), kEth / kIp6 / Ext6{.kind = 60} / Udp{}};
+      kEth / kIp6 / Udp{} / Payload(10),  kEth / kIp6 / Ext6{.kind = 60} / Udp{}};
   const auto seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);

@@ -1,5 +1,6 @@
 #include "tools/flyoverd/document/document_check.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -192,18 +193,18 @@ class AddressCheck {
   }
 
   bool IsNoVip(const ConfigValue& where, const std::string& accepted) {
-    for (const auto& [vip, path] : vips_) {
-      if (!vip.Contains(where.As<IpAddress>())) continue;
-      if (vip.IsHost()) {
-        Refuse(where, path, accepted);
-      } else {
-        report_.Error(where.at, where.path,
-                      Quoted(where.As<IpAddress>().ToString()) + " lies in the VIP " +
-                          vip.ToString() + " of " + path + "; accepted: " + accepted);
-      }
-      return false;
+    const auto& address = where.As<IpAddress>();
+    const auto holds = [&](const auto& vip) { return vip.first.Contains(address); };
+    const auto vip = std::find_if(vips_.begin(), vips_.end(), holds);
+    if (vip == vips_.end()) return true;
+    if (vip->first.IsHost()) {
+      Refuse(where, vip->second, accepted);
+    } else {
+      report_.Error(where.at, where.path,
+                    Quoted(address.ToString()) + " lies in the VIP " + vip->first.ToString() +
+                        " of " + vip->second + "; accepted: " + accepted);
     }
-    return true;
+    return false;
   }
 
   const ConfigValue& document_;
