@@ -1,15 +1,12 @@
 #!/usr/bin/python3
 """VIPs announced by routing daemons: Flyover puts them into a table of the kernel while they have backends; BIRD and FRR
-on the box tell a router, from which the client's packets come.
-
-    client -- eth0 [ edge: BIRD, then FRR ] up0 -- wan [ Flyover, router namespace: BIRD, then FRR ] lan -- server, web1
-"""
+on the box tell a router, from which the client's packets come (lab/edge.py)."""
 
 import copy
 import time
 
-from lab import bird, daemon, document, frr, netns, runner, wait, web
-from lab.node import Node
+from lab import bird, daemon, document, frr, runner, wait, web
+from lab.edge import Edge
 
 VIPS = ("192.0.2.1", "2001:db8:100::1")
 HOLD_UP, HOLD_DOWN = 2.0, 1.0
@@ -34,22 +31,9 @@ def config(lab):
 
 
 def build(lab):
-    client, edge, web1 = Node(lab, "client"), Node(lab, "edge"), Node(lab, "web1")
-    dataplane, router = Node(lab, "dataplane", ipv6=False), Node(lab, "router")
-    netns.veth(client, "eth0", edge, "eth0")
-    netns.veth(edge, "up0", dataplane, "wan0")
-    netns.veth(web1, "eth0", dataplane, "lan0")
-    client.address("eth0", "10.0.0.2/24", "2001:db8::2/64")
-    client.default_route("10.0.0.1", "2001:db8::1")
-    edge.address("eth0", "10.0.0.1/24", "2001:db8::1/64")
-    edge.address("up0", "10.1.0.2/24", "2001:db8:1::2/64")
-    for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
-        edge.sysctl(key, 1)
-    web1.address("eth0", "10.2.0.11/24", "2001:db8:2::11/64")
-    web1.default_route("10.2.0.1", "2001:db8:2::1")
-    web1.vips(*VIPS, "192.0.2.7")
-    flyoverd = daemon.Flyoverd(dataplane, config(lab))
-    return client, edge, web1, router, flyoverd
+    net = Edge(lab)
+    net.web1.vips(*VIPS, "192.0.2.7")
+    return net.client, net.edge, net.web1, net.router, daemon.Flyoverd(net.dataplane, config(lab))
 
 
 def routed(node, vip):

@@ -1,34 +1,12 @@
 #!/usr/bin/python3
 """docs/balancer_with_ipip_and_bgp.md, word for word: its document, its FRR configuration and its commands on the server.
-Only the devices differ. The edge router learns the VIPs by BGP, and the client is served.
+Only the devices differ. The edge router learns the VIPs by BGP, and the client is served (lab/edge.py)."""
 
-    client -- eth0 [ edge: FRR ] up0 -- wan [ Flyover, router namespace: FRR ] lan -- web1
-"""
-
-from lab import daemon, document, frr, netns, page, paths, runner, wait, web
-from lab.node import Node
+from lab import daemon, document, frr, page, paths, runner, wait, web
+from lab.edge import Edge
 
 VIPS = ("192.0.2.80", "2001:db8:100::80")
 PAGE = page.Page("balancer_with_ipip_and_bgp.md")
-
-
-def build(lab):
-    client, edge, web1 = Node(lab, "client"), Node(lab, "edge"), Node(lab, "web1")
-    dataplane, router = Node(lab, "dataplane", ipv6=False), Node(lab, "router")
-    netns.veth(client, "eth0", edge, "eth0")
-    netns.veth(edge, "up0", dataplane, "wan0")
-    netns.veth(web1, "eth0", dataplane, "lan0")
-    client.address("eth0", "10.0.0.2/24", "2001:db8::2/64")
-    client.default_route("10.0.0.1", "2001:db8::1")
-    edge.address("eth0", "10.0.0.1/24", "2001:db8::1/64")
-    edge.address("up0", "10.1.0.2/24", "2001:db8:1::2/64")
-    for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
-        edge.sysctl(key, 1)
-    web1.address("eth0", "10.2.0.11/24", "2001:db8:2::11/64")
-    web1.default_route("10.2.0.1", "2001:db8:2::1")
-    config = document.base(lab)
-    config.update(PAGE.document(config))
-    return client, edge, web1, router, daemon.Flyoverd(dataplane, config)
 
 
 def learnt(edge, vip):
@@ -40,12 +18,16 @@ def fetched(client, vip):
 
 
 def body(lab, says):
-    client, edge, web1, router, flyoverd = build(lab)
+    net = Edge(lab)
+    client, edge, web1 = net.client, net.edge, net.web1
+    config = document.base(lab)
+    config.update(PAGE.document(config))
+    flyoverd = daemon.Flyoverd(net.dataplane, config)
     programs = paths.stage(lab.state / "bin", ["flyover-decap"])
     says.check(PAGE.run(web1, programs) == 0, "web1: the page's commands")
     server = web.Web(web1)
     flyoverd.start()
-    box = frr.Frr(router, {"bgpd": PAGE.block("frr")})
+    box = frr.Frr(net.router, {"bgpd": PAGE.block("frr")})
     # The client's networks are the edge's to announce.
     frr.Frr(edge, {"bgpd": frr.bgp(65002, "10.1.0.2", {"10.1.0.1": 65001, "2001:db8:1::1": 65001},
                                    ("10.0.0.0/24", "2001:db8::/64"))})
