@@ -10,7 +10,7 @@ def dhcp(net, says):
     leases = net.lab.state / "dhcp"
     leases.mkdir()
     net.client.background(["dnsmasq", "-k", "-p", "0", "-C", "/dev/null", "-i", "eth0", "--bind-interfaces", "-F",
-                           "10.1.0.50,10.1.0.60,255.255.255.0,2m", "-O", "3,10.1.0.2", "-l", leases / "server",
+                           "10.1.0.50,10.1.0.59,255.255.255.0,2m", "-O", "3,10.1.0.2", "-l", leases / "server",
                            "--user=root", "-x", leases / "dnsmasq.pid"], "dnsmasq")
     net.router.background(["dhclient", "-4", "-d", "-v", "-cf", "/dev/null", "-sf", client_script(leases),
                            "-lf", leases / "client", "-pf", leases / "dhclient.pid", "wan"], "dhclient")
