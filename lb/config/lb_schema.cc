@@ -9,9 +9,9 @@ namespace {
 
 using Presence = SchemaKey::Presence;
 
-// One line of printable ASCII: nothing that could end a request line or a header.
 const TextFormat kPortsFormat{"a range of ports such as 8000-8100, or any",
                               "any|[0-9]{1,5}-[0-9]{1,5}", 11};
+// One line of printable ASCII: nothing that could end a request line or a header.
 const TextFormat kTargetFormat{"a request target that begins with '/' and has no spaces", "/[!-~]*",
                                1024};
 const TextFormat kHostFormat{"a host name or address, with ':PORT' if need be",

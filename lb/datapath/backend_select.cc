@@ -55,9 +55,9 @@ void BackendSelect(StageContext& context, LbLcore& lcore, const ServiceTable& ta
     PacketMeta& meta = burst.meta[i];
     const ServiceId id(meta.service);
     const Touch touch = TouchOf(meta, burst.pkt[i]);
+    const auto facts = [&] { return FactsOf(meta, burst.pkt[i], meta.flow_hash); };
     FlowChoice choice =
-        ChooseBackend(table, id, slices[i], lcore.flow_key,
-                      FactsOf(meta, burst.pkt[i], meta.flow_hash), touch == Touch::kOpen);
+        ChooseBackend(table, id, slices[i], lcore.flow_key, facts, touch == Touch::kOpen);
     if (!choice.found) {
       lcore.counters.service(id).no_backend.Add(1);
       context.Drop(burst.pkt[i], DropReason::kVipNoBackend);

@@ -38,14 +38,16 @@ inline FlowChoice ChoosePresent(const ServiceEntry& service, uint32_t slice) {
 FlowChoice ChooseUnsettled(const ServiceTable& table, ServiceId service, uint32_t slice,
                            const HashKey& key, const FlowFacts& facts, bool opens);
 
-// `slice`: SliceOf(the service's rule, `key`, `facts`); `key`: the data plane's flow key. With
-// `affinity: packet` the present table alone decides, and nothing is remembered.
-inline FlowChoice ChooseBackend(const ServiceTable& table, ServiceId id, uint32_t slice,
-                                const HashKey& key, const FlowFacts& facts, bool opens) {
+// `slice`: SliceOf(the service's rule, `key`, the flow's facts); `key`: the data plane's flow key;
+// `facts` gives the facts, asked for only where tables are kept. With `affinity: packet` the
+// present table alone decides, and nothing is remembered.
+template <typename Facts>
+FlowChoice ChooseBackend(const ServiceTable& table, ServiceId id, uint32_t slice,
+                         const HashKey& key, Facts facts, bool opens) {
   const ServiceEntry& service = table.Service(id);
   if (service.previous.empty()) [[likely]]
     return ChoosePresent(service, slice);
-  return ChooseUnsettled(table, id, slice, key, facts, opens);
+  return ChooseUnsettled(table, id, slice, key, facts(), opens);
 }
 
 }  // namespace flyover::lb

@@ -53,6 +53,13 @@ std::optional<FragmentTable::Target> FragmentTable::Find(uint64_t key, uint32_t 
   return std::nullopt;
 }
 
+std::optional<FragmentTable::Target> FragmentTable::FindAnywhere(
+    const std::vector<const FragmentTable*>& others, uint64_t key, uint32_t tick) const {
+  std::optional<Target> target = Find(key, tick);
+  for (size_t n = 0; !target && n < others.size(); ++n) target = others[n]->Find(key, tick);
+  return target;
+}
+
 void FragmentTable::Learn(uint64_t key, const Target& target, uint32_t tick) {
   const size_t set = SetOf(key);
   Entry* place = nullptr;
@@ -95,10 +102,7 @@ void FragmentTable::Release(const std::vector<const FragmentTable*>& others, uin
   unsigned kept = 0;
   for (unsigned i = 0; i < held_count_; ++i) {
     const Held held = held_[i];
-    const bool known = Find(held.key, tick).has_value() ||
-                       std::any_of(others.begin(), others.end(), [&](const FragmentTable* other) {
-                         return other->Find(held.key, tick).has_value();
-                       });
+    const bool known = FindAnywhere(others, held.key, tick).has_value();
     if (!known && tick - held.since < kPatience) {
       held_[kept++] = held;
       continue;

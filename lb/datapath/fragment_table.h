@@ -47,6 +47,9 @@ class FragmentTable {
 
   // Any thread.
   std::optional<Target> Find(uint64_t key, uint32_t tick) const;
+  // Here, or in one of `others`.
+  std::optional<Target> FindAnywhere(const std::vector<const FragmentTable*>& others, uint64_t key,
+                                     uint32_t tick) const;
   // The first fragment went there.
   void Learn(uint64_t key, const Target& target, uint32_t tick);
 

@@ -9,14 +9,6 @@ uint32_t TickOf(const StageContext& context) {
   return FragmentTable::Tick(context.now(), context.tsc_hz());
 }
 
-std::optional<FragmentTable::Target> FindTarget(const LbLcore& lcore, uint64_t key, uint32_t tick) {
-  auto target = lcore.fragments->Find(key, tick);
-  for (size_t n = 0; !target && n < lcore.other_fragments.size(); ++n) {
-    target = lcore.other_fragments[n]->Find(key, tick);
-  }
-  return target;
-}
-
 // As ip_input computes it for whole packets of the flow.
 uint64_t WholeFlowHash(const HashKey& key, rte_mbuf* m, const PacketMeta& meta) {
   const auto ports = LoadUnaligned<uint32_t>(HeaderAt<uint8_t>(m, meta.l4_offset));
@@ -31,7 +23,7 @@ FragmentVerdict FollowLater(StageContext& context, LbLcore& lcore, const Service
                             rte_mbuf* m, PacketMeta& meta) {
   const uint64_t key = FragmentKey(lcore.flow_key, m, meta);
   const uint32_t tick = TickOf(context);
-  const auto target = FindTarget(lcore, key, tick);
+  const auto target = lcore.fragments->FindAnywhere(lcore.other_fragments, key, tick);
   if (!target) {
     rte_mbuf* const displaced = lcore.fragments->Hold(m, meta, key, tick);
     if (displaced != nullptr) context.Drop(displaced, DropReason::kVipFragment);

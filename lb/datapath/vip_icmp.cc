@@ -98,9 +98,10 @@ bool FindBackend(StageContext& context, LbLcore& lcore, const ServiceTable& tabl
   const FlowFacts facts{flow_hash, flow.client.data(),
                         reinterpret_cast<const uint8_t*>(&flow.ports), flow.v6};
   const uint32_t slice = SliceOf(table.Service(service).rule, lcore.flow_key, facts);
-  FlowChoice choice = ChooseBackend(table, service, slice, lcore.flow_key, facts, false);
+  const auto same = [&] { return facts; };
+  FlowChoice choice = ChooseBackend(table, service, slice, lcore.flow_key, same, false);
   if (choice.found && table.Backend(choice.backend).state == BackendState::kDown) {
-    choice = ChooseBackend(table, service, slice, lcore.flow_key, facts, true);
+    choice = ChooseBackend(table, service, slice, lcore.flow_key, same, true);
   }
   backend = choice.backend;
   return choice.found;

@@ -20,6 +20,21 @@ Level& LevelOf(std::vector<Level>& levels, unsigned length) {
   return *levels.insert(at, std::move(level));
 }
 
+// `vip`, or the first around it that is no longer than `length`: the address that begins a prefix
+// may lie in longer VIPs, too.
+VipIndex::VipId UpTo(unsigned length, VipIndex::VipId vip, const std::vector<IpPrefix>& vips,
+                     const std::vector<VipIndex::VipId>& around) {
+  while (vip != VipIndex::kNotVip && vips[vip - 1].length() > length) vip = around[vip];
+  return vip;
+}
+
+// The list of `key`, or where it would stand.
+template <typename Lists>
+auto PlaceOf(Lists& lists, uint64_t key) {
+  return std::lower_bound(lists.begin(), lists.end(), key,
+                          [](const auto& list, uint64_t k) { return list.key < k; });
+}
+
 }  // namespace
 
 VipIndex::VipIndex() : ports_(kSmallest), ports_mask_(kSmallest - 1), around_(1, kNotVip) {}
@@ -42,8 +57,7 @@ Status VipIndex::Add(const IpPrefix& prefix, uint8_t protocol, const PortRange& 
   }
   if (vip == kNotVip) vip = AddVip(prefix);
   const uint64_t key = PortKey(vip, protocol, 0);
-  auto list = std::lower_bound(ranges_.begin(), ranges_.end(), key,
-                               [](const RangeList& l, uint64_t k) { return l.key < k; });
+  auto list = PlaceOf(ranges_, key);
   if (list == ranges_.end() || list->key != key) list = ranges_.insert(list, {key, {}});
   for (const auto& [other, owner] : list->ranges) {
     if (other.IsAny() == ports.IsAny() && other.Overlaps(ports)) return refuse();
@@ -54,8 +68,7 @@ Status VipIndex::Add(const IpPrefix& prefix, uint8_t protocol, const PortRange& 
 
 ServiceId VipIndex::FindRange(VipId vip, uint8_t protocol, uint16_t port) const {
   const uint64_t key = PortKey(vip, protocol, 0);
-  const auto list = std::lower_bound(ranges_.begin(), ranges_.end(), key,
-                                     [](const RangeList& l, uint64_t k) { return l.key < k; });
+  const auto list = PlaceOf(ranges_, key);
   if (list == ranges_.end() || list->key != key) return kNoService;
   for (const auto& [ports, service] : list->ranges) {
     if (ports.Contains(port)) return service;
@@ -64,17 +77,12 @@ ServiceId VipIndex::FindRange(VipId vip, uint8_t protocol, uint16_t port) const 
 }
 
 VipIndex::VipId VipIndex::FindVip(const IpPrefix& prefix) const {
-  // Its own address may be in a longer VIP, too.
-  VipId vip = Find(prefix.address());
-  while (vip != kNotVip && vips_[vip - 1].length() > prefix.length()) vip = around_[vip];
+  const VipId vip = UpTo(prefix.length(), Find(prefix.address()), vips_, around_);
   return vip != kNotVip && vips_[vip - 1] == prefix ? vip : kNotVip;
 }
 
 VipIndex::VipId VipIndex::AddVip(const IpPrefix& prefix) {
-  VipId around = Find(prefix.address());
-  while (around != kNotVip && vips_[around - 1].length() > prefix.length()) {
-    around = around_[around];
-  }
+  const VipId around = UpTo(prefix.length(), Find(prefix.address()), vips_, around_);
   vips_.push_back(prefix);
   around_.push_back(around);
   const auto vip = static_cast<VipId>(vips_.size());
