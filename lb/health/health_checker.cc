@@ -69,15 +69,15 @@ class HealthChecker::Prober {
 
   void Run() {
     while (TakeOrders()) {
-      const Clock::time_point next = StartDue(Clock::now());
-      const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
-      const auto timeout = static_cast<int>(std::clamp<int64_t>(wait.count(), 0, 60'000));
+      StartDue(Clock::now());
       int running = 0;
       curl_multi_perform(shared_.multi, &running);
       Collect();
       std::vector<curl_waitfd> sockets = DatagramSockets();
-      curl_multi_poll(shared_.multi, sockets.data(), static_cast<unsigned>(sockets.size()), timeout,
-                      nullptr);
+      // Asked last: a probe may end in the call that starts it (no route), and one that is no
+      // longer under way wakes nobody.
+      curl_multi_poll(shared_.multi, sockets.data(), static_cast<unsigned>(sockets.size()),
+                      UntilNext(Clock::now()), nullptr);
       curl_multi_perform(shared_.multi, &running);
       Collect();
       CollectDatagrams();
@@ -122,22 +122,23 @@ class HealthChecker::Prober {
     checks_ = std::move(next);
   }
 
-  // Starts what is due; returns when the next one is.
-  Clock::time_point StartDue(Clock::time_point now) {
-    Clock::time_point next = now + std::chrono::minutes(1);
+  void StartDue(Clock::time_point now) {
     for (auto& [target, check] : checks_) {
-      if (check.probe != nullptr) continue;  // curl_multi_poll wakes for it
-      if (check.datagram != nullptr) {
-        next = std::min(next, check.datagram->deadline());
-        continue;
-      }
-      if (check.due <= now) {
+      if (check.probe == nullptr && check.datagram == nullptr && check.due <= now) {
         StartProbe(target, check, now);
-      } else {
-        next = std::min(next, check.due);
       }
     }
-    return next;
+  }
+
+  // Milliseconds until a probe is to be started, or one is to be given up.
+  int UntilNext(Clock::time_point now) const {
+    Clock::time_point next = now + std::chrono::minutes(1);
+    for (const auto& [target, check] : checks_) {
+      if (check.probe != nullptr) continue;  // curl_multi_poll knows its time-outs
+      next = std::min(next, check.datagram != nullptr ? check.datagram->deadline() : check.due);
+    }
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - now);
+    return static_cast<int>(std::max<int64_t>(wait.count(), 0));
   }
 
   void StartProbe(const HealthTarget& target, Check& check, Clock::time_point now) {

@@ -212,6 +212,32 @@ TEST_F(HealthCheckerTest, SilenceTimesOut) {
   EXPECT_EQ(event.reason, "no answer in 300 ms");
 }
 
+// Bug: the wait until the next probe was computed while the last one was under way, so one that
+// ended in the very call that started it put its target to sleep for a minute.
+TEST_F(HealthCheckerTest, ProbeThatFailsAtOnceIsRepeatedInTime) {
+  HealthTarget target = Tcp(80);
+  target.address = *IpAddress::Parse("224.0.0.1");  // connect() refuses a group
+  target.fall = 10;
+  checker_->SetTargets({target});
+  EXPECT_EQ(Next().state, HealthState::kDown);
+}
+
+TEST_F(HealthCheckerTest, SilentDatagramProbeEndsInTime) {
+  HealthTarget target = Target(HealthConfig::Kind::kUdp, 0);
+  const int silent = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in address{};
+  socklen_t length = sizeof(address);
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(bind(silent, reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(getsockname(silent, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  target.port = ntohs(address.sin_port);
+  target.timeout = milliseconds(100);
+  checker_->SetTargets({target});
+  EXPECT_EQ(Next().state, HealthState::kDown);
+  close(silent);
+}
+
 TEST_F(HealthCheckerTest, BodyIsBounded) {
   TestServer server;
   server.Answer("HTTP/1.1 200 OK\r\n\r\n" + std::string(1'000'000, 'x'));
