@@ -95,6 +95,11 @@ class Fib4 {
     return uint64_t{address} << 6 | length;
   }
 
+  static GroupId GroupOf(uint32_t entry, uint32_t fallback) {
+    const uint32_t group = entry & kGroupMask;
+    return GroupId(group != 0 ? group : fallback);
+  }
+
   // Of an entry that points at a block.
   static unsigned ShiftOf(uint32_t entry) { return entry >> kShiftShift & 7; }
   static uint32_t UnitOf(uint32_t entry) { return entry & kUnitMask; }
@@ -132,35 +137,47 @@ class Fib4 {
 inline void Fib4::Lookup(const uint32_t* dst, GroupId* out, unsigned n) const {
   assert(n <= kMaxBatch);
   const Entry* const tbl24 = tbl24_.data();
-  for (unsigned i = 0; i < n; ++i) __builtin_prefetch(&tbl24[dst[i] >> 8]);
+  // So far ahead of the look-up are the entries asked for: about as many lines as a core of today
+  // can wait for at once.
+  constexpr unsigned kAhead = 24;
+  const unsigned first_asked = n < kAhead ? n : kAhead;
+  for (unsigned i = 0; i < first_asked; ++i) __builtin_prefetch(&tbl24[dst[i] >> 8]);
 
   uint32_t fallback = default_.load(std::memory_order_acquire);
   while (true) {
-    const auto group_of = [fallback](uint32_t entry) {
-      const uint32_t group = entry & kGroupMask;
-      return GroupId(group != 0 ? group : fallback);
-    };
-    uint32_t entry[kMaxBatch];
     uint8_t deeper[kMaxBatch];
+    uint32_t block[kMaxBatch];  // of those
     unsigned deeper_count = 0;
-    for (unsigned i = 0; i < n; ++i) {
-      const uint32_t e = tbl24[dst[i] >> 8].load(std::memory_order_acquire);
-      entry[i] = e;
-      out[i] = group_of(e);  // of one that points at a block: nonsense, written over below
-      deeper[deeper_count] = static_cast<uint8_t>(i);
-      deeper_count += e >> 31;
+    // Few /24s have longer prefixes: a branch for four addresses is foreseen nearly always.
+    const auto take = [&](unsigned i, unsigned count) __attribute__((always_inline)) {
+      uint32_t entry[4];
+      uint32_t any = 0;
+#pragma GCC unroll 4
+      for (unsigned k = 0; k < count; ++k) {
+        entry[k] = tbl24[dst[i + k] >> 8].load(std::memory_order_acquire);
+        out[i + k] = GroupOf(entry[k], fallback);
+        any |= entry[k];
+      }
+      if ((any & kExtended) == 0) [[likely]]
+        return;
+      for (unsigned k = 0; k < count; ++k) {
+        if ((entry[k] & kExtended) == 0) continue;
+        __builtin_prefetch(&InBlock(entry[k], dst[i + k]));
+        block[deeper_count] = entry[k];
+        deeper[deeper_count++] = static_cast<uint8_t>(i + k);
+      }
+    };
+    unsigned i = 0;
+    for (; i + kAhead + 4 <= n; i += 4) {
+#pragma GCC unroll 4
+      for (unsigned k = 0; k < 4; ++k) __builtin_prefetch(&tbl24[dst[i + kAhead + k] >> 8]);
+      take(i, 4);
     }
-    if (deeper_count != 0) {
-      for (unsigned k = 0; k < deeper_count; ++k) {
-        // Written above: as many as were counted.
-        // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign)
-        const unsigned i = deeper[k];
-        __builtin_prefetch(&InBlock(entry[i], dst[i]));
-      }
-      for (unsigned k = 0; k < deeper_count; ++k) {
-        const unsigned i = deeper[k];  // NOLINT(clang-analyzer-core.uninitialized.Assign)
-        out[i] = group_of(InBlock(entry[i], dst[i]).load(std::memory_order_acquire));
-      }
+    for (; i + 4 <= n; i += 4) take(i, 4);
+    for (; i < n; ++i) take(i, 1);
+    for (unsigned k = 0; k < deeper_count; ++k) {
+      const unsigned at = deeper[k];
+      out[at] = GroupOf(InBlock(block[k], dst[at]).load(std::memory_order_acquire), fallback);
     }
     // A default route that changed meanwhile may never have been what these addresses followed.
     const uint32_t now = default_.load(std::memory_order_acquire);
