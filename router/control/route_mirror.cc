@@ -197,15 +197,28 @@ void RouteMirror::BeginDump() {
   for (uint32_t& generation : generation_) ++generation;
   dumped_broadcasts_.clear();
   nexthop_ids_.clear();
+  arriving_.clear();
 }
 
 void RouteMirror::RestartDump(IpFamily family) {
+  TakeArrived();
   ++generation_[family == IpFamily::kIpv4 ? 0 : 1];
   if (family == IpFamily::kIpv4) dumped_broadcasts_.clear();
 }
 
 void RouteMirror::ApplyDumped(RouteMessage m) {
   if (!Wanted(m)) return;
+  slots_.Prefetch({m.destination, m.metric});
+  arriving_.push_back(std::move(m));
+  if (arriving_.size() == kArriving) TakeArrived();
+}
+
+void RouteMirror::TakeArrived() {
+  for (RouteMessage& message : arriving_) TakeDumped(std::move(message));
+  arriving_.clear();
+}
+
+void RouteMirror::TakeDumped(RouteMessage m) {
   NoteBroadcast(m, dumped_broadcasts_);
   const Key key{m.destination, m.metric};
   Slot& slot = slots_[key];
@@ -219,6 +232,7 @@ void RouteMirror::ApplyDumped(RouteMessage m) {
 }
 
 void RouteMirror::FinishDump(bool complete) {
+  TakeArrived();
   if (complete) {
     broadcasts_.swap(dumped_broadcasts_);
   } else {

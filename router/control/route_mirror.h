@@ -102,6 +102,8 @@ class RouteMirror {
   bool Wanted(const netlink::RouteMessage& message);
   static void NoteBroadcast(const netlink::RouteMessage& message, Broadcasts& broadcasts);
   unsigned Rank(uint32_t table) const;
+  void TakeArrived();
+  void TakeDumped(netlink::RouteMessage message);
   static Entry EntryOf(netlink::RouteMessage message);
   static bool SameRoute(const Entry& a, const Entry& b);
   // A route that the kernel merges with others of its key into one multipath route.
@@ -127,6 +129,9 @@ class RouteMirror {
   FlatMap<Key, Slot, KeyHash> slots_;
   std::array<std::set<Key>, 2> refused_;  // by family
   std::array<Key, 2> retried_{};          // the last one that was tried again
+  // Of a dump, not yet in `slots_`: where they will be is being fetched.
+  static constexpr size_t kArriving = 32;
+  std::vector<netlink::RouteMessage> arriving_;
   Broadcasts broadcasts_;
   Broadcasts dumped_broadcasts_;
   std::set<uint32_t>
