@@ -9,7 +9,7 @@ namespace {
 
 constexpr unsigned kSweepBuckets = 8;
 constexpr uint64_t kSweepSeconds = 10;
-constexpr uint32_t kRejectsPerSecond = 1000;
+constexpr uint32_t kAnswersPerSecond = 1000;
 
 }  // namespace
 
@@ -22,7 +22,7 @@ LbLcore::LbLcore(LcoreIndex lcore, const HashKey& key, uint64_t tsc_hz,
       clock(tsc_hz),
       // Far apart, so that two lcores seldom use one id for one backend at one time.
       next_ip_id(static_cast<uint16_t>(lcore.value() * (0x10000 / kMaxLcores))),
-      rejects(kRejectsPerSecond, kRejectsPerSecond / 10, tsc_hz) {
+      answers(kAnswersPerSecond, kAnswersPerSecond / 10, tsc_hz) {
   const uint64_t buckets = connections->capacity() / ConnectionShard::kWays;
   sweep_interval_ = std::max<uint64_t>(kSweepSeconds * tsc_hz * kSweepBuckets / buckets, 1);
 }

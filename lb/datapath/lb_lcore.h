@@ -42,7 +42,7 @@ struct LbLcore {
   CoarseClock clock;
   uint16_t next_ip_id;         // of outer IPv4 headers that may be fragmented
   uint64_t packet_number = 0;  // of packets of services with `affinity: packet`
-  TokenBucket rejects;         // answers to packets for unknown ports
+  TokenBucket answers;         // packets made here, from VIPs: vip_answer.h
 
  private:
   uint64_t sweep_interval_;  // TSC ticks

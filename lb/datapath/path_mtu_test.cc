@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "common/net/checksum.h"
 #include "common/net/headers.h"
 #include "lb/datapath/test_bed.h"
 
@@ -59,15 +60,67 @@ class PathMtuTest : public testing::TestWithParam<Way> {
     return IpPacket(router, source, fields,
                     IcmpMessage(router, source, outer4() ? 3 : 2, outer4() ? 4 : 0, mtu, quote));
   }
-  // It goes on to the FIB, whatever was learnt.
-  void Hear(const Bytes& error) {
-    bed_.Add(error);
+  // It goes on to the FIB, whatever was learnt; how it looks then.
+  Bytes Hear(const Bytes& error) {
+    const unsigned i = bed_.Add(error);
     EXPECT_EQ(bed_.Run().size, 1);
+    Bytes heard = bed_.ReadL3(i);
+    meta_ = bed_.burst.meta[i];
     bed_.Clear();
+    return heard;
   }
 
   TestBed bed_;
+  PacketMeta meta_{};  // of what was heard last
 };
+
+// The client must not lose a second packet to learn what the first one's fate has told.
+TEST_P(PathMtuTest, BecomesAnErrorForTheClient) {
+  Use();
+  const Bytes sent = Packet(1400);
+  const Bytes outer = Send().outer;
+  const auto mtu = static_cast<uint16_t>(1300 - (outer.size() - sent.size()));
+  const bool v4 = GetParam().inner == k4;
+  const IpAddress vip = Ip(v4 ? "192.0.2.1" : "2001:db8:100::1");
+  const IpAddress client = Ip(v4 ? "10.1.0.2" : "2001:db8:1::2");
+  for (const size_t quoted : {size_t{128}, size_t{1280}}) {
+    const Bytes error = TooBig(outer, 1300, quoted);
+    const Bytes got = Hear(error);
+    const size_t header = v4 ? 20 : 40;
+    const size_t most = (v4 ? 576u : 1280u) - header - 8;
+    const size_t inner = std::min(quoted, outer.size()) - (outer.size() - sent.size());
+    const Bytes quote(sent.begin(),
+                      sent.begin() + static_cast<ptrdiff_t>(std::min({inner, most, sent.size()})));
+    IpFields fields;
+    fields.protocol = v4 ? uint8_t{kProtoIcmp} : uint8_t{kProtoIcmpv6};
+    fields.ttl = 64;
+    fields.ipv4_fragment = kIpv4DontFragment;
+    Bytes want =
+        IpPacket(vip, client, fields, IcmpMessage(vip, client, v4 ? 3 : 2, v4 ? 4 : 0, mtu, quote));
+    if (v4) {  // what cannot be cut needs no identification (RFC 6864)
+      EXPECT_TRUE(Ipv4ChecksumOk(*reinterpret_cast<const Ipv4Header*>(got.data())));
+      for (const size_t at : {4u, 5u, 10u, 11u}) want[at] = got[at];
+    } else {
+      want[3] = got[3];  // flow label
+    }
+    EXPECT_EQ(got, want);
+    EXPECT_EQ(meta_.flags, kOriginated | kIcmpError | kL4Valid | (v4 ? 0 : kIpv6));
+    EXPECT_EQ(meta_.lookup, client.bytes());
+  }
+}
+
+// Cut here, what is too long reaches the backend: the client has nothing to change.
+TEST_P(PathMtuTest, IsNotToldToTheClientWhereItIsCut) {
+  LbConfig config = TwoBackends(GetParam().forward, GetParam().outer);
+  for (ServiceConfig& service : config.services) {
+    service.gue.variant = GetParam().gue_variant;
+    service.fragment = true;
+  }
+  bed_.Apply(config);
+  const Bytes error = TooBig(Send().outer, 1300);
+  const Bytes got = Hear(error);
+  EXPECT_EQ(got == error, outer4());
+}
 
 TEST_P(PathMtuTest, IsRememberedForTheBackendAlone) {
   Use();
