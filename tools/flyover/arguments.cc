@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* kExitCodes = R"(Exit codes:
   0  done (check: the document is valid; show counters: the ledger is balanced)
-  1  the daemon refused or failed (check: invalid; show counters: the ledger is off)
+  1  the daemon refused or failed (check: invalid; show counters: the ledger is off;
+     fleet: not alike)
   2  wrong usage
   3  no daemon answers on the socket
   4  plan: more would move than --max-moved, or the document's changes.max_moved, allows)";
@@ -312,6 +313,14 @@ class Parser {
     check_->add_option("FILE", result_.file, "YAML document")->type_name("")->required();
     check_->add_flag("--allow-ssh-nic", result_.allow_ssh_nic,
                      "Accept a port that is the NIC of this ssh session");
+    CLI::App* fleet = Add(&app_, "fleet",
+                          "Whether the boxes at these metrics addresses choose backends alike; "
+                          "exit 1 when not",
+                          "fleet");
+    fleet->add_option("URL", result_.places, "Two or more, as 10.0.0.1:9100")
+        ->type_name("")
+        ->required()
+        ->expected(2, 1000);
     // Only for the list in --help: RunCli hands everything after `bench` on.
     Add(&app_, "bench", "Measure cycles per packet of the path (flyover-bench)", "bench");
     Add(&app_, "version", "Versions of this command and of the daemon, if one runs", "version");

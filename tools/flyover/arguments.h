@@ -16,7 +16,8 @@ struct Invocation {
   bool json = false;
   bool exact = false;
 
-  std::string command;  // the protocol's name, or "version", "check", "bench", "device"
+  std::string command;  // the protocol's name, or "version", "check", "bench", "device",
+                        // "fleet"
   std::string address;  // show.route
   std::vector<std::string> addresses;  // show.lookup; none: from standard input
   std::string service;                 // backend.*
@@ -35,6 +36,7 @@ struct Invocation {
   bool allow_ssh_nic = false;         // check
   std::vector<std::string> rest;      // check, bench: for the other program
   DeviceCommand device;               // device
+  std::vector<std::string> places;    // fleet
   DrainBox drain_box;                 // box.drain
   bool wait = false;                  // backend.drain
   std::chrono::seconds wait_limit{300};

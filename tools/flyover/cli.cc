@@ -17,6 +17,7 @@
 #include "tools/flyover/arguments.h"
 #include "tools/flyover/device.h"
 #include "tools/flyover/document_file.h"
+#include "tools/flyover/fleet.h"
 #include "tools/flyover/render.h"
 #include "tools/flyover/sibling.h"
 #include "tools/flyover/table.h"
@@ -60,6 +61,7 @@ class Cli {
     if (invocation_.command == "version") return Versions();
     if (invocation_.command == "show.lookup") return Lookup();
     if (invocation_.command == "box.drain") return Drain();
+    if (invocation_.command == "fleet") return Fleet();
     Result<json> args = Arguments();
     if (!args.ok()) return Complain(args.status());
     if (invocation_.watch_seconds > 0) return Watch(*args);
@@ -226,6 +228,12 @@ class Cli {
       return kExitNoDaemon;
     }
     return status.ok() ? kExitOk : Complain(status);
+  }
+
+  int Fleet() {
+    const std::vector<FleetBox> fleet = AskFleet(invocation_.places, FetchMetrics);
+    out_ << (invocation_.json ? JsonText(FleetJson(fleet)) : RenderFleet(fleet));
+    return Alike(fleet) ? kExitOk : kExitRefused;
   }
 
   int Show(const json& answer) {
