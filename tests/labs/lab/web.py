@@ -8,6 +8,8 @@ from . import context, files, wait
 BIG = 10_000_000     # bytes: what "10 MB" means here
 SLOW = 2_400_000     # bytes, at SLOW_RATE about 6 s: downloads that are still running while something happens
 SLOW_RATE = 400_000  # bytes per second and connection
+TRICKLE = 60_000     # bytes, at TRICKLE_RATE about 30 s: for a thousand connections at a time
+TRICKLE_RATE = 2_000
 
 _CONFIG = """
 daemon off;
@@ -34,6 +36,7 @@ http {{
     location = /whoami {{ default_type text/plain; return 200 "{name}\\n"; }}
     location = /healthz {{ default_type text/plain; return 200 "well\\n"; }}
     location = /slow {{ limit_rate {rate}; alias {files}/slow.bin; }}
+    location = /trickle {{ limit_rate {trickle_rate}; alias {files}/trickle.bin; }}
     location /upload/ {{ root {run}; dav_methods PUT; create_full_put_path on; }}
   }}
 }}
@@ -41,7 +44,7 @@ http {{
 
 
 class Web:
-    """GET /whoami, /big.bin (10 MB), /slow (rate-limited), /healthz; PUT /upload/NAME."""
+    """GET /whoami, /big.bin (10 MB), /slow and /trickle (rate-limited), /healthz; PUT /upload/NAME."""
 
     # The same on every server, made once a lab: SHA-256 by file name.
     checksums = {}
@@ -53,7 +56,7 @@ class Web:
         self.config = self.run_dir / "nginx.conf"
         self.config.write_text(_CONFIG.format(
             run=self.run_dir, log=node.lab.log(f"{node.short}-nginx-error.log"), name=node.short,
-            files=content(node.lab), rate=SLOW_RATE))
+            files=content(node.lab), rate=SLOW_RATE, trickle_rate=TRICKLE_RATE))
         self.process = None
         self.start()
 
@@ -83,5 +86,6 @@ def content(lab):
         Web.checksums = {
             "big.bin": files.fixed(directory / "big.bin", BIG, seed=1),
             "slow": files.fixed(directory / "slow.bin", SLOW, seed=2),
+            "trickle": files.fixed(directory / "trickle.bin", TRICKLE, seed=3),
         }
     return directory
