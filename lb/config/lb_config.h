@@ -12,6 +12,7 @@
 #include "common/config/document_mark.h"
 #include "common/net/ip_prefix.h"
 #include "lb/config/port_range.h"
+#include "lb/quic/quic_cid.h"
 
 namespace flyover::lb {
 
@@ -76,6 +77,7 @@ struct BackendConfig {
   uint16_t priority = 0;  // groups of higher numbers are spare
   uint16_t mtu = 0;  // largest IP packet on the way to it, outer header included; 0: the port's
   DfPolicy df = DfPolicy::kCopy;
+  std::vector<QuicServerId> quic_ids = {};  // by which QUIC connection ids name it
   bool operator==(const BackendConfig&) const = default;
 };
 
@@ -119,7 +121,8 @@ struct ServiceConfig {
   PortRange ports;
   uint32_t table_size = 65'537;  // slots of its Maglev table
   Affinity affinity = Affinity::kFlow;
-  PrefixLengths affinity_prefix;  // of kSourcePrefix
+  PrefixLengths affinity_prefix;    // of kSourcePrefix
+  std::vector<QuicCidConfig> quic;  // packets whose connection id names a backend go there
   ForwardMode forward = ForwardMode::kIpip;
   TunnelSource
       source;  // of tunnels: `balancer.source` is already filled in where the service has none

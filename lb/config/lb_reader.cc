@@ -89,6 +89,23 @@ void WriteBackends(const std::vector<BackendConfig>& backends, YamlWriter& out) 
     out.Put("df", backend.df == DfPolicy::kSet     ? "set"
                   : backend.df == DfPolicy::kClear ? "clear"
                                                    : "copy");
+    std::vector<std::string> ids;
+    for (const QuicServerId& id : backend.quic_ids) ids.push_back(id.ToString());
+    if (!ids.empty()) out.Texts("quic_ids", ids);
+    out.End();
+  }
+  out.End();
+}
+
+void WriteQuic(const std::vector<QuicCidConfig>& configs, YamlWriter& out) {
+  if (configs.empty()) return;
+  out.Begin("quic");
+  for (const QuicCidConfig& config : configs) {
+    out.BeginElement();
+    out.Put("rotation", config.rotation);
+    out.Put("server_id_length", config.server_id_length);
+    out.Put("nonce_length", config.nonce_length);
+    if (config.key) out.Text("key", QuicKeyText(*config.key));
     out.End();
   }
   out.End();
@@ -184,6 +201,7 @@ void WriteServices(const LbConfig& config, YamlWriter& out) {
       out.Put("ipv6", service.affinity_prefix.ipv6);
       out.End();
     }
+    WriteQuic(service.quic, out);
     if (service.source != TunnelSource{}) WriteSource(service.source, out);
     WriteBackends(service.backends, out);
     out.Put("min_up", service.min_up);

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "lb/quic/quic_cid.h"
+
 namespace flyover::lb {
 namespace {
 
@@ -45,6 +47,36 @@ Schema SourceSchema(std::string_view without) {
   });
 }
 
+const TextFormat kQuicIdFormat{"a server id of 1 to 15 bytes, two hexadecimal digits each",
+                               "([0-9a-fA-F]{2}){1,15}", 30};
+const TextFormat kQuicKeyFormat{"a key of 16 bytes, two hexadecimal digits each", "[0-9a-fA-F]{32}",
+                                32};
+
+Schema QuicSchema() {
+  return MapOf({
+      {.name = "rotation",
+       .schema = Unsigned(0, kQuicConfigs - 1),
+       .fallback = "0",
+       .help = "The first three bits of the connection ids that this is about"},
+      {.name = "server_id_length",
+       .schema = Unsigned(1, kMaxQuicServerId, "bytes"),
+       .presence = Presence::kRequired,
+       .help = "Of the server id",
+       .example = "3"},
+      {.name = "nonce_length",
+       .schema = Unsigned(kMinQuicNonce, kMaxQuicPlaintext - 1, "bytes"),
+       .presence = Presence::kRequired,
+       .help = "Of the nonce behind it; both together at most 19",
+       .example = "5"},
+      {.name = "key",
+       .schema = Text(kQuicKeyFormat),
+       .presence = Presence::kOptional,
+       .fallback_words = "server ids are sent in the clear",
+       .help = "Key by which server id and nonce are encrypted (AES-128)",
+       .example = "8f95f09245765f80256934e50c66207f"},
+  });
+}
+
 Schema BackendSchema() {
   return MapOf({
       {.name = "address",
@@ -78,6 +110,14 @@ Schema BackendSchema() {
        .fallback = "copy",
        .help = "Don't-fragment flag of an outer IPv4 header. copy: the inner packet's, and set "
                "around IPv6"},
+      {.name = "quic_ids",
+       .schema = ListOf(Text(kQuicIdFormat), 1, 64),
+       .presence = Presence::kOptional,
+       .fallback_words = "no QUIC connection id names it",
+       .help = "Server ids that the server writes into its QUIC connection ids, as the service's "
+               "`quic` says; of each length that is in use at least one",
+       .example = "[c4605e]",
+       .alternative = true},
   });
 }
 
@@ -316,6 +356,15 @@ Schema ServiceSchema() {
             .help = "Of IPv6 sources"},
        }),
        .help = "How much of the client's address counts with `affinity: source_prefix`",
+       .alternative = true},
+      {.name = "quic",
+       .schema = ListOf(QuicSchema(), 1, kQuicConfigs),
+       .presence = Presence::kOptional,
+       .fallback_words = "connection ids are not looked at",
+       .help = "How QUIC connection ids name their server (QUIC-LB, "
+               "draft-ietf-quic-load-balancers-21): such packets go there, whatever address the "
+               "client has by now, all others by `affinity`. With protocol: udp. Two or more are "
+               "for changing from one to the next",
        .alternative = true},
       {.name = "backends",
        .schema = NamedMapOf(kNameFormat, "backend", BackendSchema(), 0, 4096),

@@ -140,6 +140,7 @@ class ServiceReader {
     ReadForwarding();
     ReadAffinity();
     ReadTunnelSource();
+    ReadQuic();
     ReadBackends();
     const ConfigValue* const table_size = entry_.Find("table_size");
     service_.table_size =
@@ -251,6 +252,76 @@ class ServiceReader {
     }
   }
 
+  void ReadQuic() {
+    const ConfigValue* const quic = entry_.Find("quic");
+    if (quic == nullptr) return;
+    if (service_.protocol != Protocol::kUdp && entry_.Find("protocol") != nullptr) {
+      report_.Error(quic->key_at, quic->path, "is of UDP; accepted: with protocol: udp");
+    }
+    for (const ConfigValue& item : quic->items) {
+      QuicCidConfig config;
+      item.Get("rotation", config.rotation);
+      item.Get("server_id_length", config.server_id_length);
+      item.Get("nonce_length", config.nonce_length);
+      if (const ConfigValue* const key = item.Find("key")) ReadQuicKey(*key, config);
+      if (!item.complete) continue;
+      if (config.plaintext_length() > kMaxQuicPlaintext) {
+        const ConfigValue& nonce = *item.Find("nonce_length");
+        report_.Error(nonce.at, nonce.path,
+                      "server id and nonce have " + std::to_string(config.plaintext_length()) +
+                          " bytes; accepted: at most " + std::to_string(kMaxQuicPlaintext) +
+                          " together");
+        continue;
+      }
+      if (std::ranges::find(service_.quic, config.rotation, &QuicCidConfig::rotation) !=
+          service_.quic.end()) {
+        report_.Error(item.at, item.path,
+                      "rotation " + std::to_string(config.rotation) +
+                          " is there already; accepted: each once");
+        continue;
+      }
+      service_.quic.push_back(config);
+    }
+  }
+
+  void ReadQuicKey(const ConfigValue& key, QuicCidConfig& config) {
+    if (!Aes128::Supported()) {
+      report_.Error(key.at, key.path,
+                    "this processor has no AES instructions; accepted: without 'key'");
+      return;
+    }
+    config.key = ParseQuicKey(key.As<std::string>());
+  }
+
+  // Of a backend. REQUIRES: `quic` is read.
+  void ReadQuicIds(const ConfigValue& item, BackendConfig& backend) {
+    const ConfigValue* const ids = item.Find("quic_ids");
+    if (ids == nullptr) return;
+    if (service_.quic.empty()) {
+      if (entry_.Find("quic") == nullptr) {
+        report_.Warning(ids->key_at, ids->path, "has no meaning without the service's 'quic'");
+      }
+      return;
+    }
+    for (const ConfigValue& text : ids->items) {
+      const auto id = QuicServerId::Parse(text.As<std::string>());
+      if (!id) continue;
+      const auto [first, is_new] = quic_ids_.emplace(*id, backend.name);
+      if (!is_new) {
+        report_.Error(text.at, text.path,
+                      Quoted(id->ToString()) + " is also an id of backend " +
+                          Quoted(first->second) + "; accepted: every id once");
+      } else if (std::ranges::find(service_.quic, id->size(), &QuicCidConfig::server_id_length) ==
+                 service_.quic.end()) {
+        report_.Error(text.at, text.path,
+                      Quoted(id->ToString()) + " has " + std::to_string(id->size()) +
+                          " bytes; accepted: the server_id_length of one of the service's 'quic'");
+      } else {
+        backend.quic_ids.push_back(*id);
+      }
+    }
+  }
+
   // The DSCP is all that tells a backend where the packet was sent to, so it stands for one VIP.
   void ReadDscp() {
     const ConfigValue* const dscp = entry_.Find("dscp");
@@ -304,6 +375,7 @@ class ServiceReader {
         backend.mtu = 0;
         backend.df = DfPolicy::kCopy;
       }
+      ReadQuicIds(item, backend);
       any_weight = any_weight || backend.weight > 0;
       const ConfigValue* const address = item.Find("address");
       if (address == nullptr) continue;
@@ -381,6 +453,7 @@ class ServiceReader {
   ConfigReport& report_;
   const ConfigValue* forward_ = nullptr;  // null: absent or faulty, already reported
   bool source_complete_ = false;
+  std::map<QuicServerId, std::string> quic_ids_;  // -> backend
   ServiceConfig service_;
 };
 

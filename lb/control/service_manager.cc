@@ -319,6 +319,8 @@ void ServiceManager::Republish() {
     entry.maglev = service.current.maglev;
     entry.pool = service.current.pool;
     entry.rule = service.current.rule;
+    entry.quic = QuicOf(service);
+    table->any_quic = table->any_quic || entry.quic != nullptr;
     for (const Service::Kept& kept : service.kept) entry.previous.push_back(kept.table);
     if (std::exchange(service.tables_changed, false)) {
       service.unsettled = UnsettledSlots(service.current, entry.previous);
@@ -358,6 +360,15 @@ void ServiceManager::ChangeTable(Service& service, PoolTable next) {
 std::chrono::seconds ServiceManager::ChangeWindow(Protocol protocol) const {
   return connection_config_.change_window.value_or(
       protocol == Protocol::kTcp ? connection_config_.tcp_timeout : connection_config_.udp_timeout);
+}
+
+std::shared_ptr<const QuicRouting> ServiceManager::QuicOf(const Service& service) {
+  if (service.config.quic.empty()) return nullptr;
+  QuicRouting::Backends backends;
+  for (const Backend& backend : service.backends) {
+    for (const QuicServerId& id : backend.config.quic_ids) backends.emplace_back(id, backend.id);
+  }
+  return std::make_shared<const QuicRouting>(service.config.quic, std::move(backends));
 }
 
 BackendEntry ServiceManager::EntryOf(const Service& service, const Backend& backend) const {

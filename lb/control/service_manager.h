@@ -166,6 +166,8 @@ class ServiceManager {
   void ChangeTable(Service& service, PoolTable next);
   std::chrono::seconds ChangeWindow(Protocol protocol) const;
   BackendEntry EntryOf(const Service& service, const Backend& backend) const;
+  // Null for one that does not look at connection ids.
+  static std::shared_ptr<const QuicRouting> QuicOf(const Service& service);
   bool IsDown(const Backend& backend) const;
   // Not only not known to be down.
   bool IsUp(const Backend& backend) const;

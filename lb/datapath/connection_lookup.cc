@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/net/headers.h"
 #include "lb/datapath/flow_choice.h"
 #include "lb/datapath/tcp_flags.h"
 
@@ -29,6 +30,21 @@ bool FindElsewhere(LbLcore& lcore, const ServiceTable& table, uint16_t tick, rte
   return false;
 }
 
+// A QUIC packet whose connection id names a backend goes there: nothing need be known of its flow,
+// which may have had another address a moment ago. REQUIRES: not later than the first fragment.
+bool NamesBackend(const ServiceTable& table, rte_mbuf* m, PacketMeta& meta) {
+  const ServiceId service(meta.service);
+  const QuicRouting* const quic = table.Service(service).quic.get();
+  if (quic == nullptr) return false;
+  const unsigned payload = meta.l4_offset + static_cast<unsigned>(sizeof(UdpHeader));
+  const unsigned end = std::min<unsigned>(m->data_len, unsigned{meta.l3_offset} + meta.l3_length);
+  if (end <= payload) return false;
+  const auto backend = quic->Find(HeaderAt<uint8_t>(m, payload), end - payload);
+  if (!backend || !MayKeepBackend(table, service, *backend, false)) return false;
+  meta.backend = backend->value();
+  return true;
+}
+
 }  // namespace
 
 void ConnectionLookup(StageContext& context, LbLcore& lcore, const ServiceTable& table,
@@ -42,6 +58,8 @@ void ConnectionLookup(StageContext& context, LbLcore& lcore, const ServiceTable&
   for (const unsigned i : in) {
     if ((burst.meta[i].flags & (kIcmpError | kLaterFragment)) != 0) {
       out.hit.Add(i);  // service_lookup found its flow
+    } else if (table.any_quic && NamesBackend(table, burst.pkt[i], burst.meta[i])) {
+      out.hit.Add(i);
     } else if ((nothing_known && (burst.meta[i].flags & kFragment) == 0) ||
                table.Service(ServiceId(burst.meta[i].service)).rule.kind == Affinity::kPacket) {
       out.miss.Add(i);

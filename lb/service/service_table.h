@@ -16,6 +16,7 @@
 #include "lb/service/affinity.h"
 #include "lb/service/backend_entry.h"
 #include "lb/service/lb_counters.h"
+#include "lb/service/quic_routing.h"
 #include "lb/service/vip_index.h"
 
 namespace flyover::lb {
@@ -41,6 +42,7 @@ struct ServiceEntry {
   std::shared_ptr<const MaglevTable> maglev;
   std::vector<BackendId> pool;  // by the Maglev table's index
   AffinityRule rule;
+  std::shared_ptr<const QuicRouting> quic;  // asked first; null: connection ids are not looked at
   // Tables in force until a change not long ago, the oldest first; none in a steady service. No two
   // choose alike, none is empty.
   std::vector<PoolTable> previous;
@@ -64,6 +66,7 @@ struct ServiceTable {
   uint16_t longest_timeout = 0;           // for entries whose backend is gone
   std::vector<IpAddress> tunnel_sources;  // sorted, each once
   bool reject_unknown_ports = false;      // else they are dropped
+  bool any_quic = false;                  // a service looks at connection ids
   uint64_t generation = 0;                // counts publications
 
   // An id of a connection entry may be younger than this snapshot: it is absent here then.

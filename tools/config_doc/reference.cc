@@ -21,13 +21,10 @@ class ReferenceWriter {
 
  private:
   void Line(const std::string& line) {
-    std::string indent(indent_, ' ');
-    if (commented_) indent += "# ";
-    if (dash_) {
-      indent.replace(indent.size() - 2, 2, "- ");
-      dash_ = false;
-    }
-    text_ += indent + line + "\n";
+    // The dash of a list's element stands two to the left of its keys.
+    const std::string indent(indent_ - (dash_ ? 2 : 0), ' ');
+    text_ += indent + (commented_ ? "# " : "") + (dash_ ? "- " : "") + line + "\n";
+    dash_ = false;
   }
 
   // Folded at kWidth, each line a comment.

@@ -214,9 +214,19 @@ class RandomDocument {
     if (service.protocol == lb::Protocol::kTcp && Coin()) {
       service.tcp_mss = static_cast<uint16_t>(536 + Below(8000));
     }
+    const bool quic = udp && Coin();
+    if (quic) {
+      service.quic = {{.rotation = static_cast<uint8_t>(Below(7)),
+                       .server_id_length = 2,
+                       .nonce_length = static_cast<uint8_t>(4 + Below(14)),
+                       .key = {}}};
+      if (Coin()) service.quic[0].key = lb::ParseQuicKey("000102030405060708090a0b0c0d0e0f");
+    }
     for (unsigned j = 0, n = Below(4); j < n; ++j) {
       service.backends.push_back({"b" + std::to_string(j), Ipv4Address{0x0a000064 + j},
                                   static_cast<uint16_t>(Below(65536))});
+      if (quic)
+        service.backends.back().quic_ids = {*lb::QuicServerId::Parse("000" + std::to_string(j))};
       if (!tunnel) continue;
       service.backends.back().df = static_cast<lb::DfPolicy>(Below(3));
       if (Coin()) service.backends.back().mtu = static_cast<uint16_t>(576 + Below(8000));
