@@ -27,17 +27,18 @@ enum class Stage : uint8_t {
   kBackendSelect,
   kEncap,
   kFibLookup,
+  kPlainOutput,
   kTtlMtu,
   kAdjacencyRewrite,
   kTunnels,
   kHousekeeping,
   kTransmit,
 };
-inline constexpr size_t kStageCount = 14;
+inline constexpr size_t kStageCount = 15;
 inline constexpr std::array<std::string_view, kStageCount> kStageNames = {
-    "receive",           "plain_input",    "ethernet_input", "ip_input",   "service_lookup",
-    "connection_lookup", "backend_select", "encap",          "fib_lookup", "ttl_mtu",
-    "adjacency_rewrite", "tunnels",        "housekeeping",   "transmit"};
+    "receive",           "plain_input",       "ethernet_input", "ip_input",     "service_lookup",
+    "connection_lookup", "backend_select",    "encap",          "fib_lookup",   "plain_output",
+    "ttl_mtu",           "adjacency_rewrite", "tunnels",        "housekeeping", "transmit"};
 
 class StageClock {
  public:

@@ -2,22 +2,17 @@
 
 #include <algorithm>
 
-#include "common/net/checksum.h"
 #include "common/net/headers.h"
+#include "router/datapath/hop.h"
 #include "router/datapath/icmp_error.h"
 #include "router/datapath/l4_input.h"
+#include "router/datapath/plain_output.h"
 #include "router/datapath/tunnel_input.h"
 
 namespace flyover::router {
 namespace {
 
 constexpr uint16_t kIpv6MinimumMtu = 1280;
-constexpr unsigned kEthernetLength = sizeof(EthernetHeader);
-
-IpAddress LookupAddress(const PacketMeta& meta) {
-  if (meta.lookup_v6) return Ipv6Address{meta.lookup};
-  return Ipv4Address{LoadBe32(meta.lookup.data())};
-}
 
 // One bulk lookup per family for all of `in`, which are of one VRF.
 void LookupInVrf(const RouteTables& tables, Burst& burst, const IndexList& in) {
@@ -147,31 +142,6 @@ void DeliverLocal(StageContext& ctx, RouterLcore& router, rte_mbuf* m, const Pac
   ctx.Punt(m, ClassifyLocal(m, meta));
 }
 
-// Takes 1 from the TTL of a packet in transit. False: it has none to give (RFC 1812 5.3.1), and
-// stays as it was.
-[[gnu::always_inline]] inline bool TakeHop(rte_mbuf* m, const PacketMeta& meta) {
-  if ((meta.flags & kIpv6) != 0) {
-    uint8_t& hop_limit = HeaderAt<Ipv6Header>(m, meta.l3_offset)->hop_limit;
-    if (hop_limit <= 1) return false;
-    --hop_limit;
-    return true;
-  }
-  auto& ip = *HeaderAt<Ipv4Header>(m, meta.l3_offset);
-  if (ip.ttl <= 1) return false;
-  DecrementTtl(ip);
-  return true;
-}
-
-// RFC 2003 3.1, RFC 1812 4.2.2.9: the balancer is no hop, but what arrives dead does not leave.
-// REQUIRES: kOriginated.
-bool IsDeadOnArrival(rte_mbuf* m, const PacketMeta& meta) {
-  if (meta.overhead == 0 && (meta.flags & kOnLinkOnly) == 0) return false;
-  if ((meta.flags & kTunnelled) != 0) return false;  // the router before it looked, or the kernel
-  const unsigned at = meta.l3_offset + meta.overhead;
-  const bool ipv6 = *HeaderAt<uint8_t>(m, at) >> 4 == 6;
-  return (ipv6 ? HeaderAt<Ipv6Header>(m, at)->hop_limit : HeaderAt<Ipv4Header>(m, at)->ttl) == 0;
-}
-
 // RFC 4291 2.5.6. Link-local addresses other than our own are not in the FIB: what is found for
 // them is a default route, which leads to another link. That goes for our own answers too.
 bool CrossesLinks(const PacketMeta& meta, NexthopAction action) {
@@ -295,11 +265,6 @@ void TtlMtu(StageContext& ctx, RouterLcore& router, Burst& burst, const IndexLis
     rte_mbuf* const m = burst.pkt[i];
     PacketMeta& meta = burst.meta[i];
     const Adjacency& adjacency = router.tables->adjacencies.Get(AdjacencyId(meta.adjacency));
-    if ((meta.flags & (kOriginated | kTtlDone)) == 0 && meta.l3_length <= adjacency.mtu &&
-        TakeHop(m, meta)) [[likely]] {
-      fits.Add(i);
-      continue;
-    }
     // L2-DSR: the backend must be a neighbour, or its MAC would be a gateway's.
     if ((meta.flags & kOnLinkOnly) != 0 && adjacency.nexthop != LookupAddress(meta)) {
       ctx.Drop(m, DropReason::kL2dsrNotOnLink);
@@ -352,11 +317,7 @@ void AdjacencyRewrite(StageContext& ctx, RouterLcore& router, Burst& burst, cons
       ctx.Drop(m, DropReason::kPortDown);
       continue;
     }
-    router.use.Count(adjacency.counter);
-    // Stage 2 took tags off: the Ethernet header ends where the IP header begins.
-    auto* const ethernet = HeaderAt<EthernetHeader>(m, meta.l3_offset - kEthernetLength);
-    std::memcpy(static_cast<void*>(ethernet), adjacency.dst_src_mac.data(), 12);
-    ethernet->type = Be16((meta.flags & kIpv6) != 0 ? kEtherTypeIpv6 : kEtherTypeIpv4);
+    WriteEthernet(router, adjacency, m, meta);
     egress[i] = adjacency.port;
     ready.Add(i);
   }

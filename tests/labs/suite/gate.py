@@ -36,6 +36,7 @@ STAGES = {
     "backend_select": "flyover::lb::BackendSelect(",
     "encap": "flyover::lb::Encap(",
     "fib_lookup": "flyover::router::FibLookup(",
+    "plain_output": "flyover::router::PlainOutput(",
     "ttl_mtu": "flyover::router::TtlMtu(",
     "adjacency_rewrite": "flyover::router::AdjacencyRewrite(",
 }

@@ -14,6 +14,7 @@
 #include "router/datapath/fragment.h"
 #include "router/datapath/ip_input.h"
 #include "router/datapath/plain_input.h"
+#include "router/datapath/plain_output.h"
 #include "router/datapath/port_rewrite.h"
 #include "router/datapath/reverse_path.h"
 #include "router/datapath/tunnel_output.h"
@@ -134,24 +135,36 @@ void Path::ServeAndForward(Burst& burst, const IndexList& valid) {
 
 void Path::Forward(Burst& burst, const IndexList& in) {
   if (in.size == 0) return;
-  IndexList forward, fits, too_long;
+  IndexList forward, ready, others, too_long;
+  std::array<PortIndex, kMaxBurst> egress;
   router::FibLookup(ctx_, router_, burst, in, forward, carried_, answers_);
   ctx_.stages().Lap(Stage::kFibLookup, in.size);
-  router::TtlMtu(ctx_, router_, burst, forward, fits, too_long, answers_);
-  ctx_.stages().Lap(Stage::kTtlMtu, forward.size);
-  Transmit(burst, fits);
+  router::PlainOutput(router_, *router_.ports->Load(), burst, forward, ready, egress, others);
+  ctx_.stages().Lap(Stage::kPlainOutput, forward.size);
+  if (__builtin_expect(others.size != 0, 0)) {
+    IndexList fits, rewritten;
+    router::TtlMtu(ctx_, router_, burst, others, fits, too_long, answers_);
+    ctx_.stages().Lap(Stage::kTtlMtu, others.size);
+    Rewrite(burst, fits, rewritten, egress);
+    ready = Merged(ready, rewritten);
+  }
+  Transmit(burst, ready, egress);
   for (const uint8_t i : too_long) {
     Burst& pieces = pieces_[&burst == &pieces_[0] ? 1 : 0];
     router::Fragment(ctx_, router_, burst.pkt[i], burst.meta[i], pieces);
-    Transmit(pieces, All(pieces));
+    IndexList rewritten;
+    Rewrite(pieces, All(pieces), rewritten, egress);
+    Transmit(pieces, rewritten, egress);
   }
 }
 
-void Path::Transmit(Burst& burst, const IndexList& in) {
-  IndexList ready;
-  std::array<PortIndex, kMaxBurst> egress;
+void Path::Rewrite(Burst& burst, const IndexList& in, IndexList& ready,
+                   std::array<PortIndex, kMaxBurst>& egress) {
   router::AdjacencyRewrite(ctx_, router_, burst, in, ready, egress, answers_);
   ctx_.stages().Lap(Stage::kAdjacencyRewrite, in.size);
+}
+
+void Path::Transmit(Burst& burst, IndexList& ready, std::array<PortIndex, kMaxBurst>& egress) {
   const router::PortTable& ports = *router_.ports->Load();
   if (__builtin_expect((ports.features & router::kRewritten) != 0, 0)) {
     router::RewriteForPorts(ports, burst, ready, egress);

@@ -44,8 +44,11 @@ class Path {
   void ServeAndForward(Burst& burst, const IndexList& valid);
   // Stages 9 to 12; errors about these packets are appended to answers_.
   void Forward(Burst& burst, const IndexList& in);
-  // Stages 11 and 12.
-  void Transmit(Burst& burst, const IndexList& in);
+  // Stage 11, neighbour by neighbour.
+  void Rewrite(Burst& burst, const IndexList& in, IndexList& ready,
+               std::array<PortIndex, kMaxBurst>& egress);
+  // Stage 12.
+  void Transmit(Burst& burst, IndexList& ready, std::array<PortIndex, kMaxBurst>& egress);
   // Those of `ready` that leave by a tunnel get its headers and go back to stage 9.
   void EnterTunnels(Burst& burst, IndexList& ready, const std::array<PortIndex, kMaxBurst>& egress);
   void ForwardAnswers();
