@@ -23,7 +23,7 @@ std::string Page(const std::string& web, const std::string& dns = "") {
 }
 
 FetchUrl Pages(std::map<std::string, std::string> pages) {
-  return [pages](const std::string& url) -> Result<std::string> {
+  return [pages = std::move(pages)](const std::string& url) -> Result<std::string> {
     const auto found = pages.find(url);
     if (found == pages.end()) return Status(StatusCode::kUnavailable, "connection refused");
     return found->second;
