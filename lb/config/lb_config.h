@@ -82,7 +82,7 @@ struct BackendConfig {
 };
 
 struct HealthConfig {
-  enum class Kind : uint8_t { kNone, kTcp, kHttp, kHttps, kTls, kGrpc, kUdp, kDns, kIcmp };
+  enum class Kind : uint8_t { kNone, kTcp, kHttp, kHttps, kTls, kGrpc, kUdp, kDns, kIcmp, kExec };
   Kind kind = Kind::kNone;
   std::optional<uint16_t> port;  // default: the service's port
   std::string path = "/";        // HTTP(S): request target; gRPC: service; DNS: name
@@ -90,7 +90,8 @@ struct HealthConfig {
   uint16_t expect = 200;  // HTTP(S): status
   std::string body;       // HTTP(S), UDP: what the answer must contain; empty: anything
   std::string send;       // UDP: payload
-  bool verify = false;    // HTTPS, TLS: the certificate, for `host`
+  std::vector<std::string> command = {};  // kExec: program and arguments
+  bool verify = false;                    // HTTPS, TLS: the certificate, for `host`
   std::chrono::milliseconds interval{2000};
   std::chrono::milliseconds timeout{1000};
   uint16_t fall = 3;                          // failures in a row until down

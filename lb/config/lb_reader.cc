@@ -51,6 +51,10 @@ void WriteProbe(const HealthConfig& health, YamlWriter& out) {
     case Kind::kIcmp:
       out.Put("icmp", "{}");
       return;
+    case Kind::kExec:
+      out.Begin("exec");
+      out.Texts("command", health.command);
+      break;
     default:
       if (!health.port) return out.Put("tcp", "{}");
       out.Begin("tcp");

@@ -165,6 +165,12 @@ TEST(ReadLb, EveryKindOfProbe) {
   EXPECT_EQ(health("dns: {}").path, ".");
   EXPECT_EQ(health("dns: { name: a.example }").path, "a.example");
   EXPECT_EQ(health("icmp: {}").kind, Kind::kIcmp);
+  const HealthConfig exec = health("exec: { command: [/bin/check, --deep, '1'], port: 7 }");
+  EXPECT_EQ(exec.kind, Kind::kExec);
+  EXPECT_THAT(exec.command, ElementsAre("/bin/check", "--deep", "1"));
+  EXPECT_EQ(exec.port, 7);
+  EXPECT_THAT(Service("forward: l2dsr, backends: {}, health: { exec: {} }").errors,
+              ElementsAre(HasSubstr("command")));
   EXPECT_EQ(health("udp: {}").send, "");
   const HealthConfig udp = health("udp: { send: ping, answer: pong, port: 7 }");
   EXPECT_EQ(udp.kind, Kind::kUdp);

@@ -242,6 +242,18 @@ Schema HealthSchema() {
                   ProbePort()},
                  "no DNS probe", "Healthy is who answers a DNS query over UDP without an error"),
       OtherProbe("icmp", {}, "no ICMP probe", "Healthy is who answers an echo request"),
+      OtherProbe(
+          "exec",
+          {{.name = "command",
+            .schema = ListOf(Text(kProbeTextFormat), 1, 32),
+            .presence = Presence::kRequired,
+            .help = "Program and arguments. It finds FLYOVER_ADDRESS and FLYOVER_PORT in its "
+                    "environment, and the first line that it prints is shown as the reason",
+            .example = "[/usr/local/sbin/check-web, --deep]"},
+           ProbePort()},
+          "no program is run",
+          "Healthy is whom a program calls so, by exit code 0. It runs in `health.namespace`, "
+          "at most 64 at a time, and is killed after `timeout`"),
       {.name = "interval",
        .schema = Duration(100, 3'600'000),
        .fallback = "2s",

@@ -28,14 +28,15 @@ struct ProbeName {
   std::string_view name;
   Kind kind;
 };
-constexpr std::array<ProbeName, 8> kProbes = {{{"http", Kind::kHttp},
+constexpr std::array<ProbeName, 9> kProbes = {{{"http", Kind::kHttp},
                                                {"https", Kind::kHttps},
                                                {"tls", Kind::kTls},
                                                {"tcp", Kind::kTcp},
                                                {"grpc", Kind::kGrpc},
                                                {"udp", Kind::kUdp},
                                                {"dns", Kind::kDns},
-                                               {"icmp", Kind::kIcmp}}};
+                                               {"icmp", Kind::kIcmp},
+                                               {"exec", Kind::kExec}}};
 
 std::string ProbeNames() {
   std::string names;
@@ -74,6 +75,14 @@ void ReadProbe(const ConfigValue& section, HealthConfig& health, ConfigReport& r
   probe->Get("answer", health.body);
   probe->Get("send", health.send);
   probe->Get("verify", health.verify);
+  for (const ConfigValue& word : probe->ItemsOf("command")) {
+    health.command.push_back(word.As<std::string>());
+  }
+  if (!health.command.empty() && !health.command[0].starts_with('/')) {
+    const ConfigValue& program = probe->ItemsOf("command")[0];
+    report.Error(program.at, program.path,
+                 Quoted(health.command[0]) + " is looked for in no path; accepted: one from / on");
+  }
   if (const ConfigValue* const port = probe->Find("port")) {
     health.port = static_cast<uint16_t>(port->As<uint64_t>());
   }
@@ -190,7 +199,7 @@ class ServiceReader {
   void CheckProbedPort() {
     const HealthConfig& health = service_.health;
     if (service_.ports.IsOne() || health.port || health.kind == Kind::kNone ||
-        health.kind == Kind::kIcmp) {
+        health.kind == Kind::kIcmp || health.kind == Kind::kExec) {
       return;
     }
     const ConfigValue& value = *entry_.Find("health");

@@ -34,6 +34,7 @@ std::optional<HealthTarget> TargetOf(const ServiceConfig& service, const Backend
   target.host = health.host;
   target.body = health.body;
   target.send = health.send;
+  target.command = health.command;
   target.verify = health.verify;
   target.interval = health.interval;
   target.timeout = health.timeout;

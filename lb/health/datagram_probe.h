@@ -1,31 +1,25 @@
-// A probe of one packet and its answer: UDP with a payload, DNS, or an ICMP echo. Nothing blocks:
-// the socket's owner waits for it, among others, and asks Judge.
+// A probe of one packet and its answer: UDP with a payload, DNS, or an ICMP echo.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "lb/health/health_target.h"
-#include "lb/health/probe_result.h"
+#include "lb/health/polled_probe.h"
 
 namespace flyover::lb {
 
-class DatagramProbe {
+class DatagramProbe : public PolledProbe {
  public:
-  using Clock = std::chrono::steady_clock;
-
   // Sends. `nonce` tells this probe's answer from others'.
   DatagramProbe(const HealthTarget& target, uint32_t nonce, Clock::time_point now);
-  ~DatagramProbe();
-  DatagramProbe(const DatagramProbe&) = delete;
-  DatagramProbe& operator=(const DatagramProbe&) = delete;
+  ~DatagramProbe() override;
 
-  int fd() const { return fd_; }  // -1: it could not be sent, and Judge says why
-  Clock::time_point deadline() const { return deadline_; }
-  // Reads what has come; the result, once there is one. Packets that are no answer are skipped.
-  std::optional<ProbeResult> Judge(Clock::time_point now);
+  int fd() const override { return fd_; }
+  Clock::time_point deadline() const override { return deadline_; }
+  // Reads what has come. Packets that are no answer are skipped.
+  std::optional<ProbeResult> Judge(Clock::time_point now) override;
 
  private:
   bool Open(int family, int type, int protocol);

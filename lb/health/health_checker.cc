@@ -16,6 +16,7 @@
 #include <thread>
 #include <utility>
 
+#include "lb/health/command_probe.h"
 #include "lb/health/datagram_probe.h"
 #include "lb/health/probe.h"
 #include "lb/health/verdict.h"
@@ -73,14 +74,15 @@ class HealthChecker::Prober {
       int running = 0;
       curl_multi_perform(shared_.multi, &running);
       Collect();
-      std::vector<curl_waitfd> sockets = DatagramSockets();
+      CollectPolled();  // those that could not begin
+      std::vector<curl_waitfd> waited = PolledDescriptors();
       // Asked last: a probe may end in the call that starts it (no route), and one that is no
       // longer under way wakes nobody.
-      curl_multi_poll(shared_.multi, sockets.data(), static_cast<unsigned>(sockets.size()),
+      curl_multi_poll(shared_.multi, waited.data(), static_cast<unsigned>(waited.size()),
                       UntilNext(Clock::now()), nullptr);
       curl_multi_perform(shared_.multi, &running);
       Collect();
-      CollectDatagrams();
+      CollectPolled();
     }
   }
 
@@ -90,7 +92,7 @@ class HealthChecker::Prober {
     Clock::time_point due;
     // While one is under way.
     std::unique_ptr<Probe> probe;
-    std::unique_ptr<DatagramProbe> datagram;
+    std::unique_ptr<PolledProbe> polled;
   };
   using Checks = std::map<HealthTarget, Check>;
 
@@ -124,7 +126,7 @@ class HealthChecker::Prober {
 
   void StartDue(Clock::time_point now) {
     for (auto& [target, check] : checks_) {
-      if (check.probe == nullptr && check.datagram == nullptr && check.due <= now) {
+      if (check.probe == nullptr && check.polled == nullptr && check.due <= now) {
         StartProbe(target, check, now);
       }
     }
@@ -135,7 +137,7 @@ class HealthChecker::Prober {
     Clock::time_point next = now + std::chrono::minutes(1);
     for (const auto& [target, check] : checks_) {
       if (check.probe != nullptr) continue;  // curl_multi_poll knows its time-outs
-      next = std::min(next, check.datagram != nullptr ? check.datagram->deadline() : check.due);
+      next = std::min(next, check.polled != nullptr ? check.polled->deadline() : check.due);
     }
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - now);
     return static_cast<int>(std::max<int64_t>(wait.count(), 0));
@@ -143,9 +145,16 @@ class HealthChecker::Prober {
 
   void StartProbe(const HealthTarget& target, Check& check, Clock::time_point now) {
     check.due = now + Uniform(target.interval * 9 / 10, target.interval);
+    if (target.kind == HealthConfig::Kind::kExec) {
+      if (CommandsUnderWay() < kMostCommands) {
+        check.polled = std::make_unique<CommandProbe>(target, now);
+      } else {
+        check.due = now + kCommandsPause;
+      }
+      return;
+    }
     if (IsDatagram(target.kind)) {
-      check.datagram =
-          std::make_unique<DatagramProbe>(target, static_cast<uint32_t>(random_()), now);
+      check.polled = std::make_unique<DatagramProbe>(target, static_cast<uint32_t>(random_()), now);
       return;
     }
     check.probe = std::make_unique<Probe>(target);
@@ -157,25 +166,31 @@ class HealthChecker::Prober {
     curl_multi_add_handle(shared_.multi, check.probe->easy());
   }
 
+  size_t CommandsUnderWay() const {
+    return static_cast<size_t>(std::ranges::count_if(checks_, [](const auto& entry) {
+      return entry.first.kind == HealthConfig::Kind::kExec && entry.second.polled != nullptr;
+    }));
+  }
+
   static bool IsDatagram(HealthConfig::Kind kind) {
     return kind == HealthConfig::Kind::kUdp || kind == HealthConfig::Kind::kDns ||
            kind == HealthConfig::Kind::kIcmp;
   }
 
-  std::vector<curl_waitfd> DatagramSockets() const {
-    std::vector<curl_waitfd> sockets;
+  std::vector<curl_waitfd> PolledDescriptors() const {
+    std::vector<curl_waitfd> waited;
     for (const auto& [target, check] : checks_) {
-      if (check.datagram == nullptr || check.datagram->fd() < 0) continue;
-      sockets.push_back({check.datagram->fd(), CURL_WAIT_POLLIN, 0});
+      if (check.polled == nullptr || check.polled->fd() < 0) continue;
+      waited.push_back({check.polled->fd(), CURL_WAIT_POLLIN, 0});
     }
-    return sockets;
+    return waited;
   }
 
-  void CollectDatagrams() {
+  void CollectPolled() {
     const Clock::time_point now = Clock::now();
     for (auto& entry : checks_) {
-      if (entry.second.datagram == nullptr) continue;
-      if (const auto result = entry.second.datagram->Judge(now)) Count(entry, *result);
+      if (entry.second.polled == nullptr) continue;
+      if (const auto result = entry.second.polled->Judge(now)) Count(entry, *result);
     }
   }
 
@@ -208,7 +223,7 @@ class HealthChecker::Prober {
   }
 
   void Abort(Check& check) {
-    check.datagram.reset();
+    check.polled.reset();
     if (check.probe == nullptr) return;
     curl_multi_remove_handle(shared_.multi, check.probe->easy());
     check.probe.reset();
@@ -220,6 +235,9 @@ class HealthChecker::Prober {
   }
 
   static constexpr std::chrono::milliseconds kFirstProbeWithin{500};
+  // Programs at a time; one more is started so much later.
+  static constexpr size_t kMostCommands = 64;
+  static constexpr std::chrono::milliseconds kCommandsPause{20};
 
   Shared& shared_;
   std::mt19937_64 random_;

@@ -318,6 +318,27 @@ TEST_F(HealthCheckerTest, AnHttp1ServerIsNoGrpcServer) {
   EXPECT_EQ(Next().state, HealthState::kDown);
 }
 
+// More of them than run at a time, and one whose file is not there.
+TEST_F(HealthCheckerTest, CommandsTakeTurns) {
+  std::vector<HealthTarget> targets;
+  for (unsigned i = 0; i < 100; ++i) {
+    HealthTarget& target = targets.emplace_back(Target(HealthConfig::Kind::kExec, 80));
+    target.command = {"/bin/sh", "-c", "echo $FLYOVER_PORT; sleep 0.01 # " + std::to_string(i)};
+    target.interval = milliseconds(1000);
+  }
+  targets.push_back(Target(HealthConfig::Kind::kExec, 80));
+  targets.back().command = {"/nonexistent/check"};
+  checker_->SetTargets(targets);
+  unsigned up = 0, down = 0;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const HealthEvent event = Next();
+    up += event.state == HealthState::kUp && event.reason == "exit 0: 80";
+    down += event.state == HealthState::kDown;
+  }
+  EXPECT_EQ(up, 100u);
+  EXPECT_EQ(down, 1u);
+}
+
 TEST_F(HealthCheckerTest, DatagramsAreWaitedForBesideTransfers) {
   TestServer server;
   const int peer = socket(AF_INET, SOCK_DGRAM, 0);

@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/net/ip_address.h"
 #include "lb/config/lb_config.h"
@@ -21,6 +22,7 @@ struct HealthTarget {
   uint16_t expect = 200;
   std::string body;
   std::string send;
+  std::vector<std::string> command;
   bool verify = false;
   std::chrono::milliseconds interval{2000};
   std::chrono::milliseconds timeout{1000};

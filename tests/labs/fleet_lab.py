@@ -30,9 +30,9 @@ def killed(net, says):
 
 def added(net, says):
     first, second, third = net.boxes
-    crowds = downloads(net)
     third.start()
     alike(net, says, net.boxes, "a third box that has just started")
+    crowds = downloads(net)
     net.spread_over(first, second, third)
     for crowd, vip in zip(crowds, fleet.VIPS):
         finished(says, crowd, f"a third box on the way to {vip}")

@@ -62,6 +62,8 @@ CHECKS = {
     "udp": {"udp": {"send": "ping", "answer": "pong", "port": PORTS["udp"]}},
     "dns": {"dns": {"name": NAME, "port": PORTS["dns"]}},
     "icmp": {"icmp": {}},
+    "exec": {"exec": {"command": ["/usr/bin/curl", "-sf", "--max-time", "1", "http://10.2.0.11/healthz"]},
+             "interval": "1s", "timeout": "1s"},
 }
 # The same servers, asked for what they do not have.
 FAULTS = {
@@ -72,6 +74,8 @@ FAULTS = {
     "grpc": ({"grpc": {"port": 80}}, ""),
     "udp": ({"udp": {"send": "bang", "port": PORTS["udp"]}}, "no answer"),
     "dns": ({"dns": {"port": PORTS["udp"]}}, "no answer"),
+    "exec": ({"exec": {"command": ["/bin/sh", "-c", "echo of $FLYOVER_ADDRESS not a word; exit 3"]}},
+             "exit 3: of 10.2.0.11 not a word"),
 }
 
 
@@ -99,7 +103,7 @@ def config(lab, checks):
         made["services"][name] = {
             "vip": f"192.0.2.{150 + index}", "port": 80, "forward": "l2dsr",
             "backends": {"web1": {"address": "10.2.0.11"}},
-            "health": {**json.loads(json.dumps(check)), "interval": "200ms", "timeout": "150ms", "fall": 2, "rise": 2},
+            "health": {"interval": "200ms", "timeout": "150ms", "fall": 2, "rise": 2, **json.loads(json.dumps(check))},
         }
     return made
 

@@ -8,7 +8,7 @@ from . import context, files, wait
 BIG = 10_000_000     # bytes: what "10 MB" means here
 SLOW = 2_400_000     # bytes, at SLOW_RATE about 6 s: downloads that are still running while something happens
 SLOW_RATE = 400_000  # bytes per second and connection
-TRICKLE = 60_000     # bytes, at TRICKLE_RATE about 30 s: for a thousand connections at a time
+TRICKLE = 90_000     # bytes, at TRICKLE_RATE about 45 s: for a thousand connections at a time
 TRICKLE_RATE = 2_000
 
 _CONFIG = """

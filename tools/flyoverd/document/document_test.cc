@@ -232,10 +232,13 @@ class RandomDocument {
       if (Coin()) service.backends.back().mtu = static_cast<uint16_t>(576 + Below(8000));
     }
     using Kind = lb::HealthConfig::Kind;
-    service.health.kind = static_cast<Kind>(Below(9));
+    service.health.kind = static_cast<Kind>(Below(10));
     if (service.health.kind == Kind::kNone) return service;
     if ((Coin() || !service.ports.IsOne()) && service.health.kind != Kind::kIcmp)
       service.health.port = static_cast<uint16_t>(1 + Below(65535));
+    if (service.health.kind == Kind::kExec) {
+      service.health.command = {"/usr/bin/check", "--text", "a: 'b' #c", std::to_string(Below(9))};
+    }
     service.health.timeout = std::chrono::milliseconds(100 + Below(900));
     service.health.interval = std::chrono::milliseconds(1000 + Below(100'000));
     service.health.damping = std::chrono::milliseconds(Below(100'000));
