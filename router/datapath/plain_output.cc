@@ -22,13 +22,11 @@ void PlainOutput(RouterLcore& router, const PortTable& ports, Burst& burst, cons
     rte_mbuf* const m = burst.pkt[i];
     const PacketMeta& meta = burst.meta[i];
     const Adjacency& adjacency = adjacencies.Get(AdjacencyId(meta.adjacency));
-    bool plain = adjacency.state == AdjacencyState::kResolved && ports[adjacency.port].up &&
-                 meta.l3_length <= adjacency.mtu;
-    if (plain) [[likely]] {
-      plain = (meta.flags & (kOriginated | kTtlDone)) == 0 ? TakeHop(m, meta)
-              : (meta.flags & kTtlDone) == 0               ? MayLeave(m, meta, adjacency)
-                                                           : false;
-    }
+    // The packet itself last: what takes its hop has nothing left to fail.
+    const bool plain =
+        adjacency.state == AdjacencyState::kResolved && ports[adjacency.port].up &&
+        meta.l3_length <= adjacency.mtu && (meta.flags & kTtlDone) == 0 &&
+        ((meta.flags & kOriginated) == 0 ? TakeHop(m, meta) : MayLeave(m, meta, adjacency));
     if (!plain) [[unlikely]] {
       others.Add(i);
       continue;
