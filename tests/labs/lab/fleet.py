@@ -50,8 +50,7 @@ class Fleet:
         self.client, self.edge = Node(lab, "client"), Node(lab, "edge")
         self.switches = {name: Node(lab, name, ipv6=False) for name in ("wan", "lan")}
         for switch in self.switches.values():
-            switch.ip("link add switch type bridge stp_state 0 mcast_snooping 0")
-            switch.ip("link set switch up")
+            netns.bridge(switch)
         netns.veth(self.client, "eth0", self.edge, "eth0")
         self.client.address("eth0", "10.0.0.2/24", "2001:db8::2/64")
         self.client.default_route("10.0.0.1", "2001:db8::1")
@@ -73,7 +72,7 @@ class Fleet:
     def _plug(self, switch, node, interface):
         port = f"p{node.short}"[:15]
         netns.veth(self.switches[switch], port, node, interface)
-        self.switches[switch].ip(f"link set {port} master switch")
+        netns.plug(self.switches[switch], port)
 
     def _serve(self, lab):
         programs = paths.stage(lab.state / "bin", ["flyover-decap"])

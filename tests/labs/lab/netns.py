@@ -70,6 +70,17 @@ def veth(left, left_name, right, right_name, mtu=1500, offloads_off=True):
         namespace.ip(f"link set {name} up")
 
 
+def bridge(namespace):
+    """A learning switch in a namespace of its own."""
+    namespace.ip("link add switch type bridge stp_state 0 mcast_snooping 0")
+    namespace.ip("link set switch up")
+
+
+def plug(namespace, interface):
+    """Into the namespace's bridge."""
+    namespace.ip(f"link set {interface} master switch")
+
+
 def existing(prefix):
     """Names of the namespaces whose name starts with `prefix`."""
     try:

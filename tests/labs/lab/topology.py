@@ -36,10 +36,9 @@ class Network:
         self.client.address("eth0", "10.1.0.2/24", "2001:db8:1::2/64")
         self.client.default_route("10.1.0.1", "2001:db8:1::1")
 
-        self.lan.ip("link add switch type bridge stp_state 0 mcast_snooping 0")
-        self.lan.ip("link set switch up")
+        netns.bridge(self.lan)
         netns.veth(self.lan, "flyover", self.dataplane, "lan0")
-        self._plug("flyover")
+        netns.plug(self.lan, "flyover")
         self._host(self.server, "10.2.0.2", "2001:db8:2::2")
         self.server.address("lo", "10.9.0.1/16", "2001:db8:9::1/48", "10.8.0.1/32", "2001:db8:8::1/128")
         for number, (name, node) in enumerate(self.webs.items(), start=11):
@@ -47,12 +46,9 @@ class Network:
             node.vips(*document.ALL_VIPS)
             del name
 
-    def _plug(self, name):
-        self.lan.ip(f"link set {name} master switch")
-
     def _host(self, node, ipv4, ipv6):
         netns.veth(self.lan, node.short, node, "eth0")
-        self._plug(node.short)
+        netns.plug(self.lan, node.short)
         node.address("eth0", f"{ipv4}/24", f"{ipv6}/64")
         node.default_route("10.2.0.1", "2001:db8:2::1")
 
