@@ -17,9 +17,7 @@ from suite.results import Results
 
 LAB_SECONDS = 300  # no lab may take longer
 FULL = {"table": 1200}  # labs that have a large form (--full), and the seconds that it may take
-PARTS = ("lint", "unit", "labs", "asan", "tsan")
-# The limits come from one machine: on another one the C library may take other ways.
-ON_REQUEST = ("gate",)
+PARTS = ("lint", "unit", "gate", "labs", "asan", "tsan")
 
 
 def lint(results):
@@ -132,8 +130,8 @@ def main(names):
     results = Results(pathlib.Path(__file__).parent / "allowed_skips.txt")
     full = "--full" in names
     names = [n for n in names if n != "--full"]
-    parts = [n for n in names if n in PARTS + ON_REQUEST] or ([] if names else PARTS)
-    single = [n for n in names if n not in PARTS + ON_REQUEST]
+    parts = [n for n in names if n in PARTS] or ([] if names else PARTS)
+    single = [n for n in names if n not in PARTS]
     try:
         for part in parts:
             print(f"\n== {part}", flush=True)
