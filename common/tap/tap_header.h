@@ -19,6 +19,8 @@ static_assert(sizeof(TapHeader) == 10);
 
 // flags: the checksum holds the pseudo-header's sum only.
 inline constexpr uint8_t kTapNeedsChecksum = 1;
+// flags: checksums have been looked at.
+inline constexpr uint8_t kTapChecksumIsRight = 2;
 // gso_type
 inline constexpr uint8_t kTapOneFrame = 0;
 inline constexpr uint8_t kTapTcpIpv4 = 1;

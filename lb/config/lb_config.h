@@ -92,6 +92,7 @@ struct HealthConfig {
   std::string send;       // UDP: payload
   std::vector<std::string> command = {};  // kExec: program and arguments
   bool verify = false;                    // HTTPS, TLS: the certificate, for `host`
+  bool as_client = false;  // to the VIP and in the service's encapsulation; not of kExec
   std::chrono::milliseconds interval{2000};
   std::chrono::milliseconds timeout{1000};
   uint16_t fall = 3;                          // failures in a row until down
@@ -112,7 +113,7 @@ struct TunnelSource {
 struct GueConfig {
   uint8_t variant = 0;
   uint16_t port = 6080;  // that the backends listen on; IANA's
-  bool operator==(const GueConfig&) const = default;
+  auto operator<=>(const GueConfig&) const = default;
 };
 
 struct ServiceConfig {

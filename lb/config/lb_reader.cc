@@ -75,6 +75,7 @@ void WriteServiceHealth(const HealthConfig& health, YamlWriter& out) {
   out.Put("fall", health.fall);
   out.Put("rise", health.rise);
   out.Put("damping", Milliseconds(health.damping));
+  out.Flag("as_client", health.as_client);
   out.End();
 }
 

@@ -171,6 +171,8 @@ TEST(ReadLb, EveryKindOfProbe) {
   EXPECT_EQ(exec.port, 7);
   EXPECT_THAT(Service("forward: l2dsr, backends: {}, health: { exec: {} }").errors,
               ElementsAre(HasSubstr("command")));
+  EXPECT_FALSE(health("tcp: {}").as_client);
+  EXPECT_TRUE(health("tcp: {}, as_client: true").as_client);
   EXPECT_EQ(health("udp: {}").send, "");
   const HealthConfig udp = health("udp: { send: ping, answer: pong, port: 7 }");
   EXPECT_EQ(udp.kind, Kind::kUdp);

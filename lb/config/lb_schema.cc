@@ -275,6 +275,12 @@ Schema HealthSchema() {
        .fallback = "60s",
        .help = "One that fails again before it was in for this time needs twice as many successes "
                "each time, up to 32 times as many. 0s: never"},
+      {.name = "as_client",
+       .schema = Boolean(),
+       .fallback = "false",
+       .help = "Probes travel as clients' packets do: to the service's first VIP, in its "
+               "encapsulation. So a backend without the VIP, or that does not open the tunnel, "
+               "fails them. Not with `exec`"},
   });
 }
 

@@ -101,6 +101,7 @@ HealthConfig ReadHealth(const ConfigValue* section, ConfigReport& report) {
   section->Get("fall", health.fall);
   section->Get("rise", health.rise);
   section->Get("damping", health.damping);
+  section->Get("as_client", health.as_client);
   ReadProbe(*section, health, report);
   const ConfigValue* const timeout = section->Find("timeout");
   const ConfigValue* const interval = section->Find("interval");
@@ -108,6 +109,11 @@ HealthConfig ReadHealth(const ConfigValue* section, ConfigReport& report) {
     const ConfigValue& culprit = timeout->given ? *timeout : *interval;
     report.Error(culprit.at, culprit.path,
                  "the timeout is longer than the interval; accepted: timeout at most interval");
+  }
+  if (health.as_client && health.kind == Kind::kExec) {
+    const ConfigValue& as_client = *section->Find("as_client");
+    report.Error(as_client.at, as_client.path,
+                 "a program's packets are its own; accepted: false, or a probe other than exec");
   }
   return health;
 }

@@ -19,6 +19,21 @@ std::string BackendKey(const ServiceConfig& service, const IpAddress& address) {
   return service.name + "\n" + address.ToString();
 }
 
+// The outer source for a backend of this family; nullopt: the service has none.
+std::optional<IpAddress> TunnelSourceFor(const TunnelSource& source, IpFamily family) {
+  if (family == IpFamily::kIpv4 && source.ipv4) return IpAddress(*source.ipv4);
+  if (family == IpFamily::kIpv6 && source.ipv6) return IpAddress(*source.ipv6);
+  return std::nullopt;
+}
+
+// What probes of a backend are sent to. Only tunnels carry one family in the other.
+IpAddress VipFor(const ServiceConfig& service, IpFamily family) {
+  for (const IpPrefix& vip : service.vips) {
+    if (IsTunnel(service.forward) || vip.family() == family) return vip.address();
+  }
+  return service.vips.front().address();
+}
+
 std::optional<HealthTarget> TargetOf(const ServiceConfig& service, const BackendConfig& backend) {
   const HealthConfig& health = service.health;
   if (health.kind == HealthConfig::Kind::kNone) return std::nullopt;
@@ -36,6 +51,13 @@ std::optional<HealthTarget> TargetOf(const ServiceConfig& service, const Backend
   target.send = health.send;
   target.command = health.command;
   target.verify = health.verify;
+  if (health.as_client) {
+    target.way = ClientWay{.vip = VipFor(service, backend.address.family()),
+                           .forward = service.forward,
+                           .source = TunnelSourceFor(service.source, backend.address.family()),
+                           .gue = service.gue,
+                           .dscp = service.dscp};
+  }
   target.interval = health.interval;
   target.timeout = health.timeout;
   target.fall = health.fall;
@@ -47,13 +69,6 @@ std::optional<HealthTarget> TargetOf(const ServiceConfig& service, const Backend
 uint16_t Ticks(std::chrono::seconds timeout) {
   return static_cast<uint16_t>(
       std::clamp<int64_t>(timeout.count() * kTicksPerSecond, 1, kMaxTimeoutTicks));
-}
-
-// The outer source for a backend of this family; nullopt: the service has none.
-std::optional<IpAddress> TunnelSourceFor(const TunnelSource& source, IpFamily family) {
-  if (family == IpFamily::kIpv4 && source.ipv4) return IpAddress(*source.ipv4);
-  if (family == IpFamily::kIpv6 && source.ipv6) return IpAddress(*source.ipv6);
-  return std::nullopt;
 }
 
 Status CheckService(const ServiceConfig& service) {

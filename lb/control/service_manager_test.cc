@@ -111,6 +111,27 @@ TEST_F(ServiceManagerTest, BuildsWhatTheDocumentSays) {
   EXPECT_EQ(manager_.NameOf(BackendId(999)), std::nullopt);
 }
 
+// Otherwise a check of the backend's own address passes where clients' packets are lost.
+TEST_F(ServiceManagerTest, ProbesAsAClientGoTheServicesWay) {
+  ServiceConfig web = CheckedWeb();
+  web.health.as_client = true;
+  web.vips = {Ip("2001:db8::80"), Ip("192.0.2.1")};
+  ASSERT_TRUE(Apply(Config({web})).ok());
+  for (const HealthTarget& target : manager_.HealthTargets()) {
+    ASSERT_TRUE(target.way);
+    EXPECT_EQ(target.Peer(), Ip("2001:db8::80"));  // a tunnel carries either family
+    EXPECT_EQ(target.way->forward, ForwardMode::kIpip);
+    EXPECT_TRUE(target.way->source);
+    EXPECT_EQ(target.way->source->family(), target.address.family());
+  }
+  web.forward = ForwardMode::kL2dsr;
+  ASSERT_TRUE(Apply(Config({web})).ok());
+  EXPECT_EQ(manager_.HealthTargets()[0].Peer(), Ip("192.0.2.1"));
+  web.health.as_client = false;
+  ASSERT_TRUE(Apply(Config({web})).ok());
+  EXPECT_EQ(manager_.HealthTargets()[0].Peer(), manager_.HealthTargets()[0].address);
+}
+
 TEST_F(ServiceManagerTest, WeightsDecideShares) {
   ServiceConfig web = Web();
   web.backends[0].weight = 50;

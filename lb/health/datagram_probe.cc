@@ -4,18 +4,19 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "common/base/status.h"
 #include "common/net/byte_order.h"
 #include "common/net/checksum.h"
 #include "common/net/headers.h"
+#include "lb/client_path/socket_address.h"
 
 namespace flyover::lb {
 namespace {
@@ -77,27 +78,27 @@ std::optional<std::string> DnsName(const std::string& text) {
   return name;
 }
 
-DatagramProbe::DatagramProbe(const HealthTarget& target, uint32_t nonce, Clock::time_point now)
-    : target_(target), nonce_(nonce), deadline_(now + target.timeout) {
-  const bool v4 = target.address.is_v4();
-  const bool icmp = target.kind == Kind::kIcmp;
-  int protocol = IPPROTO_UDP;
-  if (icmp) protocol = v4 ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6};
-  if (!Open(v4 ? AF_INET : AF_INET6, icmp ? SOCK_RAW : SOCK_DGRAM, protocol)) return;
+SocketKind DatagramProbe::SocketOf(const HealthTarget& target) {
+  if (target.kind != Kind::kIcmp) return {SOCK_DGRAM, IPPROTO_UDP};
+  return {SOCK_RAW, target.Peer().is_v4() ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6}};
+}
+
+DatagramProbe::DatagramProbe(const HealthTarget& target, uint32_t nonce, Clock::time_point now,
+                             UniqueFd socket)
+    : target_(target), nonce_(nonce), deadline_(now + target.timeout), fd_(std::move(socket)) {
+  if (!Connect()) return;
   const std::string request = Request();
-  if (send(fd_, request.data(), request.size(), MSG_NOSIGNAL) < 0) {
+  if (send(fd_.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
     error_ = ErrnoText("send", errno);
   }
 }
 
-DatagramProbe::~DatagramProbe() {
-  if (fd_ >= 0) close(fd_);
-}
-
 // Connected, so that only the target's packets come, and its port unreachable is told.
-bool DatagramProbe::Open(int family, int type, int protocol) {
-  fd_ = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-  if (fd_ < 0) {
+bool DatagramProbe::Connect() {
+  const auto [type, protocol] = SocketOf(target_);
+  const int family = target_.Peer().is_v4() ? AF_INET : AF_INET6;
+  if (!fd_.valid()) fd_.Reset(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+  if (!fd_.valid()) {
     error_ = ErrnoText("socket", errno);
     return false;
   }
@@ -105,25 +106,10 @@ bool DatagramProbe::Open(int family, int type, int protocol) {
     icmp6_filter filter;
     ICMP6_FILTER_SETBLOCKALL(&filter);
     ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
-    setsockopt(fd_, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof(filter));
+    setsockopt(fd_.get(), IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof(filter));
   }
-  sockaddr_storage to{};
-  socklen_t length = 0;
-  const uint16_t port = type == SOCK_RAW ? uint16_t{0} : htons(target_.port);
-  if (family == AF_INET) {
-    auto& v4 = reinterpret_cast<sockaddr_in&>(to);
-    v4.sin_family = AF_INET;
-    v4.sin_port = port;
-    std::memcpy(&v4.sin_addr, target_.address.data(), 4);
-    length = sizeof(v4);
-  } else {
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(to);
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = port;
-    std::memcpy(&v6.sin6_addr, target_.address.data(), 16);
-    length = sizeof(v6);
-  }
-  if (connect(fd_, reinterpret_cast<const sockaddr*>(&to), length) == 0) return true;
+  const SocketAddress to(target_.Peer(), type == SOCK_RAW ? uint16_t{0} : target_.port);
+  if (connect(fd_.get(), to.get(), to.length()) == 0) return true;
   error_ = ErrnoText("connect", errno);
   return false;
 }
@@ -133,10 +119,10 @@ std::string DatagramProbe::Request() const {
   if (target_.kind == Kind::kUdp) return target_.send;
   if (target_.kind == Kind::kDns) return DnsQuery(target_.path, id);
   IcmpHeader echo{};
-  echo.type = target_.address.is_v4() ? uint8_t{kIcmpEcho} : uint8_t{kIcmpv6Echo};
+  echo.type = target_.Peer().is_v4() ? uint8_t{kIcmpEcho} : uint8_t{kIcmpv6Echo};
   echo.rest = Be32(nonce_);  // identifier and sequence number
   // The kernel computes that of ICMPv6, which has the source address in it.
-  if (target_.address.is_v4()) echo.checksum = Checksum(&echo, sizeof(echo));
+  if (target_.Peer().is_v4()) echo.checksum = Checksum(&echo, sizeof(echo));
   return {reinterpret_cast<const char*>(&echo), sizeof(echo)};
 }
 
@@ -144,7 +130,7 @@ std::optional<ProbeResult> DatagramProbe::Judge(Clock::time_point now) {
   if (!error_.empty()) return ProbeResult{false, error_};
   std::array<uint8_t, 4096> packet;
   for (size_t n = 0; n < kMostPackets; ++n) {
-    const ssize_t length = recv(fd_, packet.data(), packet.size(), MSG_DONTWAIT);
+    const ssize_t length = recv(fd_.get(), packet.data(), packet.size(), MSG_DONTWAIT);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0 && errno == EAGAIN) break;
     if (length < 0) return ProbeResult{false, ErrnoText("receive", errno)};
@@ -178,7 +164,7 @@ std::optional<ProbeResult> DatagramProbe::ReadDns(const uint8_t* data, size_t le
 }
 
 std::optional<ProbeResult> DatagramProbe::ReadEcho(const uint8_t* data, size_t length) const {
-  if (target_.address.is_v4()) {  // raw IPv4 sockets give the IP header, too
+  if (target_.Peer().is_v4()) {  // raw IPv4 sockets give the IP header, too
     const size_t header = length == 0 ? 0 : (data[0] & 0x0fu) * 4;
     if (header < sizeof(Ipv4Header) || length < header) return std::nullopt;
     data += header;
@@ -188,7 +174,7 @@ std::optional<ProbeResult> DatagramProbe::ReadEcho(const uint8_t* data, size_t l
   if (length < sizeof(echo)) return std::nullopt;
   std::memcpy(&echo, data, sizeof(echo));
   const uint8_t reply =
-      target_.address.is_v4() ? uint8_t{kIcmpEchoReply} : uint8_t{kIcmpv6EchoReply};
+      target_.Peer().is_v4() ? uint8_t{kIcmpEchoReply} : uint8_t{kIcmpv6EchoReply};
   if (echo.type != reply || echo.rest.host() != nonce_) return std::nullopt;
   return ProbeResult{true, "echo reply"};
 }

@@ -5,24 +5,34 @@
 #include <optional>
 #include <string>
 
+#include "common/tap/unique_fd.h"
 #include "lb/health/health_target.h"
 #include "lb/health/polled_probe.h"
 
 namespace flyover::lb {
 
+// Type and protocol of socket(2).
+struct SocketKind {
+  int type;
+  int protocol;
+};
+
 class DatagramProbe : public PolledProbe {
  public:
-  // Sends. `nonce` tells this probe's answer from others'.
-  DatagramProbe(const HealthTarget& target, uint32_t nonce, Clock::time_point now);
-  ~DatagramProbe() override;
+  // Sends. `nonce` tells this probe's answer from others' (of an echo, its upper half is the
+  // identifier). `socket`, of the kind that SocketOf names, is used instead of a new one.
+  DatagramProbe(const HealthTarget& target, uint32_t nonce, Clock::time_point now,
+                UniqueFd socket = UniqueFd());
 
-  int fd() const override { return fd_; }
+  static SocketKind SocketOf(const HealthTarget& target);
+
+  int fd() const override { return fd_.get(); }
   Clock::time_point deadline() const override { return deadline_; }
   // Reads what has come. Packets that are no answer are skipped.
   std::optional<ProbeResult> Judge(Clock::time_point now) override;
 
  private:
-  bool Open(int family, int type, int protocol);
+  bool Connect();
   std::string Request() const;
   // What a received packet says; nothing: it is no answer to this probe.
   std::optional<ProbeResult> Read(const uint8_t* data, size_t length) const;
@@ -32,7 +42,7 @@ class DatagramProbe : public PolledProbe {
   const HealthTarget target_;
   const uint32_t nonce_;
   const Clock::time_point deadline_;
-  int fd_ = -1;
+  UniqueFd fd_;
   std::string error_;
 };
 

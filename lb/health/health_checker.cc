@@ -2,9 +2,11 @@
 
 #include <curl/curl.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +18,7 @@
 #include <thread>
 #include <utility>
 
+#include "lb/client_path/client_path.h"
 #include "lb/health/command_probe.h"
 #include "lb/health/datagram_probe.h"
 #include "lb/health/probe.h"
@@ -80,6 +83,7 @@ class HealthChecker::Prober {
       // longer under way wakes nobody.
       curl_multi_poll(shared_.multi, waited.data(), static_cast<unsigned>(waited.size()),
                       UntilNext(Clock::now()), nullptr);
+      if (client_path_ != nullptr) client_path_->Carry();
       curl_multi_perform(shared_.multi, &running);
       Collect();
       CollectPolled();
@@ -93,6 +97,7 @@ class HealthChecker::Prober {
     // While one is under way.
     std::unique_ptr<Probe> probe;
     std::unique_ptr<PolledProbe> polled;
+    std::unique_ptr<ClientPath::Flow> flow;  // of one that travels as a client's packets do
   };
   using Checks = std::map<HealthTarget, Check>;
 
@@ -117,17 +122,19 @@ class HealthChecker::Prober {
         continue;
       }
       const std::chrono::milliseconds spread = std::min(target.interval, kFirstProbeWithin);
-      next.try_emplace(target, Check{Verdict(target.fall, target.rise, target.damping),
-                                     Clock::now() + Uniform(spread * 0, spread), nullptr, nullptr});
+      next.try_emplace(
+          target, Check{Verdict(target.fall, target.rise, target.damping),
+                        Clock::now() + Uniform(spread * 0, spread), nullptr, nullptr, nullptr});
     }
     for (auto& [target, check] : checks_) Abort(check);  // those that nobody wants any more
     checks_ = std::move(next);
   }
 
   void StartDue(Clock::time_point now) {
-    for (auto& [target, check] : checks_) {
+    for (auto& entry : checks_) {
+      const Check& check = entry.second;
       if (check.probe == nullptr && check.polled == nullptr && check.due <= now) {
-        StartProbe(target, check, now);
+        StartProbe(entry, now);
       }
     }
   }
@@ -143,27 +150,55 @@ class HealthChecker::Prober {
     return static_cast<int>(std::max<int64_t>(wait.count(), 0));
   }
 
-  void StartProbe(const HealthTarget& target, Check& check, Clock::time_point now) {
+  void StartProbe(Checks::value_type& entry, Clock::time_point now) {
+    auto& [target, check] = entry;
     check.due = now + Uniform(target.interval * 9 / 10, target.interval);
     if (target.kind == HealthConfig::Kind::kExec) {
       if (CommandsUnderWay() < kMostCommands) {
         check.polled = std::make_unique<CommandProbe>(target, now);
       } else {
-        check.due = now + kCommandsPause;
+        check.due = now + kPause;
       }
       return;
     }
+    UniqueFd socket;
+    auto nonce = static_cast<uint32_t>(random_());
+    if (target.way) {
+      if (Status status = BeginFlow(target, check); !status.ok()) {
+        if (status.code() == StatusCode::kResourceExhausted) {
+          check.due = now + kPause;
+        } else {
+          Count(entry, {false, status.message()});
+        }
+        return;
+      }
+      socket.Reset(check.flow->TakeSocket());
+      nonce = uint32_t{check.flow->port()} << 16 | (nonce & 0xffff);
+    }
     if (IsDatagram(target.kind)) {
-      check.polled = std::make_unique<DatagramProbe>(target, static_cast<uint32_t>(random_()), now);
+      check.polled = std::make_unique<DatagramProbe>(target, nonce, now, std::move(socket));
       return;
     }
-    check.probe = std::make_unique<Probe>(target);
+    check.probe = std::make_unique<Probe>(target, std::move(socket));
     if (check.probe->easy() == nullptr) {  // out of memory says nothing of the target
-      check.probe.reset();
+      Abort(check);
       return;
     }
     curl_easy_setopt(check.probe->easy(), CURLOPT_PRIVATE, &target);
     curl_multi_add_handle(shared_.multi, check.probe->easy());
+  }
+
+  Status BeginFlow(const HealthTarget& target, Check& check) {
+    if (client_path_ == nullptr) {
+      Result<std::unique_ptr<ClientPath>> opened = ClientPath::Open();
+      if (!opened.ok()) return opened.status();
+      client_path_ = std::move(*opened);
+    }
+    const SocketKind kind = IsDatagram(target.kind) ? DatagramProbe::SocketOf(target)
+                                                    : SocketKind{SOCK_STREAM, IPPROTO_TCP};
+    auto flow = client_path_->Begin(*target.way, target.address, kind.type, kind.protocol);
+    if (flow.ok()) check.flow = std::move(*flow);
+    return flow.status();
   }
 
   size_t CommandsUnderWay() const {
@@ -182,6 +217,9 @@ class HealthChecker::Prober {
     for (const auto& [target, check] : checks_) {
       if (check.polled == nullptr || check.polled->fd() < 0) continue;
       waited.push_back({check.polled->fd(), CURL_WAIT_POLLIN, 0});
+    }
+    if (client_path_ != nullptr) {
+      for (const int fd : client_path_->fds()) waited.push_back({fd, CURL_WAIT_POLLIN, 0});
     }
     return waited;
   }
@@ -211,9 +249,14 @@ class HealthChecker::Prober {
 
   void Count(Checks::value_type& entry, const ProbeResult& result) {
     auto& [target, check] = entry;
+    std::string reason = result.reason;
+    if (target.way) reason = "as a client: " + reason;
+    if (check.flow != nullptr && !check.flow->error().empty()) {
+      reason += "; " + check.flow->error();
+    }
     Abort(check);
     if (!check.verdict.Count(result.good, Clock::now())) return;
-    const HealthEvent event{target, check.verdict.state(), result.reason,
+    const HealthEvent event{target, check.verdict.state(), reason,
                             std::chrono::system_clock::now()};
     {
       const std::lock_guard lock(shared_.mutex);
@@ -224,9 +267,12 @@ class HealthChecker::Prober {
 
   void Abort(Check& check) {
     check.polled.reset();
-    if (check.probe == nullptr) return;
-    curl_multi_remove_handle(shared_.multi, check.probe->easy());
-    check.probe.reset();
+    if (check.probe != nullptr) {
+      // Null where memory was out: it was not added.
+      if (CURL* const easy = check.probe->easy()) curl_multi_remove_handle(shared_.multi, easy);
+      check.probe.reset();
+    }
+    check.flow.reset();  // when its socket is closed
   }
 
   std::chrono::milliseconds Uniform(std::chrono::milliseconds low, std::chrono::milliseconds high) {
@@ -237,10 +283,11 @@ class HealthChecker::Prober {
   static constexpr std::chrono::milliseconds kFirstProbeWithin{500};
   // Programs at a time; one more is started so much later.
   static constexpr size_t kMostCommands = 64;
-  static constexpr std::chrono::milliseconds kCommandsPause{20};
+  static constexpr std::chrono::milliseconds kPause{20};
 
   Shared& shared_;
   std::mt19937_64 random_;
+  std::unique_ptr<ClientPath> client_path_;  // once a probe needs it
   Checks checks_;
 };
 

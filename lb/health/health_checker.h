@@ -10,6 +10,8 @@
 // has the expected status; redirects are not followed, proxies of the environment are not used, and
 // of the body 64 KiB are read.
 //
+// A target with a way is probed by ClientPath, as a client would reach it.
+//
 // Threads: every method may be called from any thread; events come from the checker's own.
 #pragma once
 

@@ -4,10 +4,12 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/net/ip_address.h"
+#include "lb/client_path/client_way.h"
 #include "lb/config/lb_config.h"
 
 namespace flyover::lb {
@@ -24,11 +26,15 @@ struct HealthTarget {
   std::string send;
   std::vector<std::string> command;
   bool verify = false;
+  std::optional<ClientWay> way;  // the probe travels as a client's packets do
   std::chrono::milliseconds interval{2000};
   std::chrono::milliseconds timeout{1000};
   uint16_t fall = 3;
   uint16_t rise = 2;
   std::chrono::milliseconds damping{60'000};
+
+  // Whom the probe speaks to.
+  const IpAddress& Peer() const { return way ? way->vip : address; }
 
   auto operator<=>(const HealthTarget&) const = default;
 };

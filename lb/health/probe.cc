@@ -1,6 +1,7 @@
 #include "lb/health/probe.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/status.h"
 
@@ -12,16 +13,20 @@ using Kind = HealthConfig::Kind;
 constexpr size_t kMostBody = size_t{64} * 1024;
 
 std::string Authority(const HealthTarget& target) {
-  const std::string address = target.address.ToString();
-  return (target.address.is_v6() ? "[" + address + "]" : address) + ":" +
+  const std::string address = target.Peer().ToString();
+  return (target.Peer().is_v6() ? "[" + address + "]" : address) + ":" +
          std::to_string(target.port);
 }
 
 }  // namespace
 
-Probe::Probe(const HealthTarget& target)
-    : target_(target), easy_(curl_easy_init()), body_left_(kMostBody) {
+Probe::Probe(const HealthTarget& target, UniqueFd socket)
+    : target_(target), easy_(curl_easy_init()), body_left_(kMostBody), socket_(std::move(socket)) {
   if (easy_ == nullptr) return;
+  if (socket_.valid()) {
+    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &Probe::GiveSocket);
+    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
+  }
   // The address stands in the URL, so nothing is resolved; the path goes out as it is written.
   curl_easy_setopt(easy_, CURLOPT_URL, ("http://" + Authority(target) + "/").c_str());
   curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -108,6 +113,13 @@ Probe::~Probe() {
   curl_easy_cleanup(easy_);
   curl_slist_free_all(headers_);
   curl_slist_free_all(connect_to_);
+}
+
+// It belongs to libcurl from then on. A second one would be for another address, which there is
+// not.
+curl_socket_t Probe::GiveSocket(void* probe, curlsocktype /*purpose*/, curl_sockaddr* /*to*/) {
+  const int fd = static_cast<Probe*>(probe)->socket_.Release();
+  return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 // Taking less than was offered ends the transfer with CURLE_WRITE_ERROR; the status is known by

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <string>
 
+#include "common/tap/unique_fd.h"
 #include "lb/health/health_target.h"
 #include "lb/health/probe_result.h"
 
@@ -14,8 +15,9 @@ namespace flyover::lb {
 // Begins when added to a multi handle; must be removed from it before it is destroyed.
 class Probe {
  public:
-  // Null easy(): out of memory.
-  explicit Probe(const HealthTarget& target);
+  // `socket`, where there is one, is connected instead of one of libcurl's own. Null easy(): out of
+  // memory.
+  explicit Probe(const HealthTarget& target, UniqueFd socket = UniqueFd());
   ~Probe();
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
@@ -25,6 +27,7 @@ class Probe {
   ProbeResult Judge(CURLcode code) const;
 
  private:
+  static curl_socket_t GiveSocket(void* probe, curlsocktype purpose, curl_sockaddr* to);
   static size_t TakeBody(char* data, size_t size, size_t count, void* probe);
   void SetTls();
   void SetHttp();
@@ -37,6 +40,7 @@ class Probe {
   curl_slist* headers_ = nullptr;
   curl_slist* connect_to_ = nullptr;
   size_t body_left_;
+  UniqueFd socket_;
   std::string body_;  // kept only where it is looked at
   char error_[CURL_ERROR_SIZE] = {};
 };

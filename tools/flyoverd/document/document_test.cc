@@ -243,6 +243,7 @@ class RandomDocument {
     service.health.interval = std::chrono::milliseconds(1000 + Below(100'000));
     service.health.damping = std::chrono::milliseconds(Below(100'000));
     service.health.fall = static_cast<uint16_t>(1 + Below(100));
+    service.health.as_client = service.health.kind != Kind::kExec && Coin();
     const bool tls = service.health.kind == Kind::kHttps || service.health.kind == Kind::kTls;
     if (tls && Coin()) {
       service.health.host = "www.example.net";
