@@ -110,9 +110,11 @@ void ClientPath::CarryIn() {
     if (!transport) continue;
     const auto found = flows_.find(PortOf(*packet, *transport, false));
     if (found == flows_.end()) continue;
-    const Flow& flow = *found->second;
+    Flow& flow = *found->second;
     const auto [source, destination] = EndsOf(*packet);
-    if (source == flow.way_.vip && destination == flow.source_) inside_.Write(*packet);
+    if (source != flow.way_.vip || destination != flow.source_) continue;
+    if (const uint16_t mss = AnnouncedMss(*packet, *transport); mss != 0) flow.peer_mss_ = mss;
+    inside_.Write(*packet);
   }
 }
 

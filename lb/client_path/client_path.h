@@ -42,6 +42,8 @@ class ClientPath {
     int TakeSocket() { return socket_.Release(); }
     // Its source port; of an ICMP echo, the identifier that it must have.
     uint16_t port() const { return port_.number; }
+    // The MSS that the other side announced; 0: none yet.
+    uint16_t peer_mss() const { return peer_mss_; }
     // Why a packet of it could not be sent; empty: none failed.
     const std::string& error() const { return error_; }
 
@@ -62,6 +64,7 @@ class ClientPath {
     const IpAddress source_;
     Uplink::Port port_;
     UniqueFd socket_;
+    uint16_t peer_mss_ = 0;
     std::string error_;
   };
   // type and protocol: as of socket(2). kResourceExhausted: too many at a time, later there may be

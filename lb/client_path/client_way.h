@@ -20,4 +20,22 @@ struct ClientWay {
   auto operator<=>(const ClientWay&) const = default;
 };
 
+// To the service's first VIP; without a tunnel, which could carry either family, to the first of
+// the backend's.
+inline ClientWay WayTo(const ServiceConfig& service, const BackendConfig& backend) {
+  const IpFamily family = backend.address.family();
+  IpAddress vip = service.vips.front().address();
+  for (const IpPrefix& candidate : service.vips) {
+    if (!IsTunnel(service.forward) && candidate.family() == family) {
+      vip = candidate.address();
+      break;
+    }
+  }
+  return {.vip = vip,
+          .forward = service.forward,
+          .source = service.source.For(family),
+          .gue = service.gue,
+          .dscp = service.dscp};
+}
+
 }  // namespace flyover::lb

@@ -1,5 +1,6 @@
 #include "lb/client_path/encapsulate.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "common/net/byte_order.h"
@@ -159,6 +160,29 @@ std::optional<Transport> TransportOf(std::span<const uint8_t> packet) {
   }
   if (packet.size() < transport.offset + needed) return std::nullopt;
   return transport;
+}
+
+uint16_t AnnouncedMss(std::span<const uint8_t> packet, const Transport& transport) {
+  constexpr uint8_t kEnd = 0;
+  constexpr uint8_t kNothing = 1;
+  constexpr uint8_t kMss = 2;  // RFC 9293 3.2
+  if (transport.protocol != kProtoTcp) return 0;
+  const auto& tcp = *reinterpret_cast<const TcpHeader*>(packet.data() + transport.offset);
+  if ((tcp.flags & kTcpSyn) == 0) return 0;
+  const size_t end = std::min(packet.size(), transport.offset + (tcp.data_offset >> 4) * size_t{4});
+  for (size_t at = transport.offset + sizeof(TcpHeader); at < end;) {
+    if (packet[at] == kEnd) return 0;
+    if (packet[at] == kNothing) {
+      ++at;
+      continue;
+    }
+    if (at + 2 > end || packet[at + 1] < 2) return 0;
+    if (packet[at] == kMss && packet[at + 1] == 4 && at + 4 <= end) {
+      return LoadBe16(&packet[at + 2]);
+    }
+    at += packet[at + 1];
+  }
+  return 0;
 }
 
 std::optional<std::vector<uint8_t>> Encapsulate(const ClientWay& way, const IpAddress& backend,

@@ -29,4 +29,7 @@ struct Transport {
 };
 std::optional<Transport> TransportOf(std::span<const uint8_t> packet);
 
+// What a TCP packet with SYN announces as its maximum segment size; 0: it does not, or is none.
+uint16_t AnnouncedMss(std::span<const uint8_t> packet, const Transport& transport);
+
 }  // namespace flyover::lb

@@ -193,6 +193,31 @@ TEST(EncapsulateTest, L3DsrReaddressesAndKeepsChecksumsAndEcn) {
   }
 }
 
+Bytes WithOptions(std::initializer_list<uint8_t> options) {
+  Bytes packet = Packet(Ip("192.0.2.1"), kProtoTcp);
+  packet.insert(packet.end(), options);
+  packet[sizeof(Ipv4Header) + offsetof(TcpHeader, data_offset)] =
+      static_cast<uint8_t>((sizeof(TcpHeader) + options.size()) / 4 << 4);
+  return packet;
+}
+
+TEST(EncapsulateTest, MssOfASynIsReadAndNothingBehindItsOptions) {
+  const auto mss = [](const Bytes& packet) { return AnnouncedMss(packet, *TransportOf(packet)); };
+  EXPECT_EQ(mss(WithOptions({})), 0);
+  EXPECT_EQ(mss(WithOptions({2, 4, 0x05, 0xb4})), 1460);
+  EXPECT_EQ(mss(WithOptions({1, 1, 4, 2, 2, 4, 0x05, 0xb4})), 1460);
+  EXPECT_EQ(mss(WithOptions({0, 0, 0, 0, 2, 4, 0x05, 0xb4})), 0) << "behind the end of the list";
+  EXPECT_EQ(mss(WithOptions({9, 0, 2, 4})), 0) << "an option of no length";
+  EXPECT_EQ(mss(WithOptions({9, 200, 2, 4})), 0) << "an option longer than the header";
+  EXPECT_EQ(mss(WithOptions({1, 1, 2, 4})), 0) << "cut off";
+  Bytes longer = WithOptions({2, 4, 0x05, 0xb4});
+  longer[sizeof(Ipv4Header) + offsetof(TcpHeader, flags)] = kTcpAck;
+  EXPECT_EQ(mss(longer), 0) << "no SYN";
+  longer = WithOptions({1, 1, 1, 1});
+  longer[sizeof(Ipv4Header) + offsetof(TcpHeader, data_offset)] = 15 << 4;  // more than there is
+  EXPECT_EQ(mss(longer), 0);
+}
+
 // Whatever stands there: no byte behind the end is read (the vectors have exact sizes under ASan).
 TEST(EncapsulateTest, ShortAndStrangePacketsHaveNoTransport) {
   for (const char* const vip : {"192.0.2.1", "2001:db8:2::a"}) {

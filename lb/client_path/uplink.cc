@@ -232,7 +232,7 @@ Status Uplink::SendFrame(const IpAddress& backend, std::span<const uint8_t> pack
   if (!neighbor.ok()) return neighbor.status();
   sockaddr_ll to{};
   to.sll_family = AF_PACKET;
-  to.sll_protocol = htons(backend.is_v4() ? ETH_P_IP : ETH_P_IPV6);
+  to.sll_protocol = htons(packet[0] >> 4 == 6 ? ETH_P_IPV6 : ETH_P_IP);
   to.sll_ifindex = neighbor->if_index;
   to.sll_halen = sizeof(MacAddress);
   std::memcpy(to.sll_addr, &neighbor->mac, sizeof(MacAddress));

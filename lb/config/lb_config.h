@@ -105,6 +105,12 @@ struct HealthConfig {
 struct TunnelSource {
   std::optional<Ipv4Address> ipv4;
   std::optional<Ipv6Address> ipv6;
+
+  std::optional<IpAddress> For(IpFamily family) const {
+    if (family == IpFamily::kIpv4 && ipv4) return IpAddress(*ipv4);
+    if (family == IpFamily::kIpv6 && ipv6) return IpAddress(*ipv6);
+    return std::nullopt;
+  }
   bool operator==(const TunnelSource&) const = default;
 };
 

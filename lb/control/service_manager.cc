@@ -19,21 +19,6 @@ std::string BackendKey(const ServiceConfig& service, const IpAddress& address) {
   return service.name + "\n" + address.ToString();
 }
 
-// The outer source for a backend of this family; nullopt: the service has none.
-std::optional<IpAddress> TunnelSourceFor(const TunnelSource& source, IpFamily family) {
-  if (family == IpFamily::kIpv4 && source.ipv4) return IpAddress(*source.ipv4);
-  if (family == IpFamily::kIpv6 && source.ipv6) return IpAddress(*source.ipv6);
-  return std::nullopt;
-}
-
-// What probes of a backend are sent to. Only tunnels carry one family in the other.
-IpAddress VipFor(const ServiceConfig& service, IpFamily family) {
-  for (const IpPrefix& vip : service.vips) {
-    if (IsTunnel(service.forward) || vip.family() == family) return vip.address();
-  }
-  return service.vips.front().address();
-}
-
 std::optional<HealthTarget> TargetOf(const ServiceConfig& service, const BackendConfig& backend) {
   const HealthConfig& health = service.health;
   if (health.kind == HealthConfig::Kind::kNone) return std::nullopt;
@@ -51,13 +36,7 @@ std::optional<HealthTarget> TargetOf(const ServiceConfig& service, const Backend
   target.send = health.send;
   target.command = health.command;
   target.verify = health.verify;
-  if (health.as_client) {
-    target.way = ClientWay{.vip = VipFor(service, backend.address.family()),
-                           .forward = service.forward,
-                           .source = TunnelSourceFor(service.source, backend.address.family()),
-                           .gue = service.gue,
-                           .dscp = service.dscp};
-  }
+  if (health.as_client) target.way = WayTo(service, backend);
   target.interval = health.interval;
   target.timeout = health.timeout;
   target.fall = health.fall;
@@ -93,7 +72,7 @@ Status CheckService(const ServiceConfig& service) {
     if (!seen.insert(backend.address).second) {
       return fail("two backends have the address " + backend.address.ToString());
     }
-    if (IsTunnel(service.forward) && !TunnelSourceFor(service.source, backend.address.family())) {
+    if (IsTunnel(service.forward) && !service.source.For(backend.address.family())) {
       return fail("backend " + backend.name + " needs a tunnel source of its family (source." +
                   (backend.address.is_v4() ? "ipv4" : "ipv6") + ")");
     }

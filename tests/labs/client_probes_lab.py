@@ -3,6 +3,7 @@
 the tunnel, or lacks the VIP, fails them, where an ordinary check of the same server goes on being content."""
 
 import copy
+import json
 import time
 
 from lab import encapsulations, kernel, runner, topology, wait
@@ -12,6 +13,7 @@ CHECK = {"http": {"path": "/healthz", "body": "well"}, "as_client": True, "inter
 ORDINARY = {**CHECK, "as_client": False}
 # Inside the subnet of a port: the kernel of the router answers ARP and ND for them, so there they are addresses of its own.
 LINKED = {"linked4": "10.2.0.100", "linked6": "2001:db8:2::100"}
+OWN_VIP = {"tcp": 200, "icmp": 201}
 UDP_PORT = 7007
 SECONDS = 3
 _UDP = """
@@ -41,10 +43,10 @@ def config(lab):
             service = copy.deepcopy(services[like])
             service["health"] = {**copy.deepcopy(CHECK), **copy.deepcopy(check)}
             del service["health"]["http"]
-            service["port"] = {"tcp": 80, "icmp": 81, "udp": UDP_PORT}[kind]
+            service["port"] = UDP_PORT if kind == "udp" else 80
             service["protocol"] = "udp" if kind == "udp" else "tcp"
-            if kind == "tcp":  # the same port as the one it is like
-                service["vip"] = vips[f"tcp-{like}"] = "192.0.2.200" if "4in" in like else "2001:db8:100::200"
+            if kind in OWN_VIP:  # the same port as the one it is like
+                service["vip"] = vips[f"{kind}-{like}"] = ("192.0.2.{}" if "4in" in like else "2001:db8:100::{}").format(OWN_VIP[kind])
             services[f"{kind}-{like}"] = service
     services["ordinary"] = {**copy.deepcopy(services["ipip-4in4"]), "port": 82,
                             "health": {**copy.deepcopy(ORDINARY), "http": {"path": "/healthz", "port": 80}}}
@@ -84,6 +86,23 @@ def heals(net, says, what):
     says.expect(lambda: wait.until(lambda: all_up(net), what, 15, every=0.1), what)
 
 
+def doctor(net, address):
+    """{service: [text of its faults]}, and the exit code."""
+    run = net.flyoverd.flyover(f"doctor backend {address} --json", check=False)
+    if not run.stdout:
+        return {"": [run.stderr]}, run.returncode
+    shown = json.loads(run.stdout)["services"]
+    return {s["service"]: [f["text"] for f in s["findings"] if f["kind"] == "fault"] for s in shown}, run.returncode
+
+
+def diagnosed(net, says, address, wanted, what):
+    """`wanted`: service -> a word of its only fault; all other services have none."""
+    found, code = doctor(net, address)
+    wrong = {s: f for s, f in found.items() if (len(f) != 1 or wanted[s] not in f[0] if s in wanted else f)}
+    says.check(found and not wrong and code == (1 if wanted else 0) and set(wanted) <= set(found),
+               f"flyover doctor backend {address}: {what}", f"exit {code}: {wrong}")
+
+
 def body(lab, says):
     net = topology.Network(lab)
     net.serve(decap=False)
@@ -103,6 +122,9 @@ def body(lab, says):
     says.expect(lambda: wait.until(lambda: no_resets(net), "no reset", 20),
                 f"for {SECONDS} s of probes the router's kernel sends no reset into connections that it does not know")
 
+    diagnosed(net, says, "10.2.0.12", {}, "nothing is missing")
+    says.show("dataplane", "flyover doctor backend 10.2.0.12", net.flyoverd.flyover("doctor backend 10.2.0.12").stdout, lines=12)
+
     web1 = net.webs["web1"]
     web1.run([program, "detach", "eth0"])
     tunnels = {(name, "web1") for name, service in services.items()
@@ -111,13 +133,22 @@ def body(lab, says):
     says.check(states(net)[("ipip-4in4", "web1")][1].startswith("as a client: no answer"),
                f"the reason: {states(net)[('ipip-4in4', 'web1')][1]}")
     says.equal(states(net)[("ordinary", "web1")][0], "up", "the ordinary check of that server notices nothing")
+    opened = {name: "does not open" if service["forward"] != "l3dsr" else "turn DSCP"
+              for name, service in services.items() if service["forward"] != "l2dsr" and "web1" in service["backends"]
+              and service["backends"]["web1"]["address"] == "10.2.0.11"}
+    diagnosed(net, says, "10.2.0.11", opened, "no tunnel is opened there")
     encapsulations.attach(web1, program, vips)
     heals(net, says, "it is up again when it opens them again")
 
     web2, lost = net.webs["web2"], vips["l2dsr4"]
     web2.ip(f"addr del {lost}/32 dev lo")
     becomes(net, says, {("l2dsr4", "web2")}, "a server without the VIP is down, for that service alone")
+    diagnosed(net, says, "10.2.0.12", {"l2dsr4": f"has not got the VIP (add it there: ip addr add {lost}/32"}, "one VIP is missing")
     web2.address("lo", f"{lost}/32")
+    tunnelled = vips["gre-4in4"]
+    web2.ip(f"addr del {tunnelled}/32 dev lo")
+    diagnosed(net, says, "10.2.0.12", {"gre-4in4": "has not got the VIP"}, "the VIP is missing in a tunnel")
+    web2.address("lo", f"{tunnelled}/32")
     heals(net, says, "it is up again when it has the VIP again")
 
     net.web["web3"].stop()

@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kExitCodes = R"(Exit codes:
   0  done (check: the document is valid; show counters: the ledger is balanced)
   1  the daemon refused or failed (check: invalid; show counters: the ledger is off;
-     fleet: not alike)
+     fleet: not alike; doctor: a fault)
   2  wrong usage
   3  no daemon answers on the socket
   4  plan: more would move than --max-moved, or the document's changes.max_moved, allows)";
@@ -321,6 +321,18 @@ class Parser {
         ->type_name("")
         ->required()
         ->expected(2, 1000);
+    CLI::App* doctor = app_.add_subcommand("doctor", "Find out what is missing, by probing");
+    doctor->require_subcommand(1);
+    CLI::App* backend =
+        Add(doctor, "backend",
+            "Why clients' packets get no answer from a backend: it is down, opens no "
+            "tunnel, lacks the VIP, nothing listens, or drops what was inside; exit 1 "
+            "when something is wrong. Needs root",
+            "doctor.backend");
+    backend->add_option("ADDRESS", result_.backend, "Address of the backend")
+        ->type_name("")
+        ->required()
+        ->check(CheckAddress);
     // Only for the list in --help: RunCli hands everything after `bench` on.
     Add(&app_, "bench", "Measure cycles per packet of the path (flyover-bench)", "bench");
     Add(&app_, "version", "Versions of this command and of the daemon, if one runs", "version");

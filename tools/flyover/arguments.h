@@ -17,11 +17,11 @@ struct Invocation {
   bool exact = false;
 
   std::string command;  // the protocol's name, or "version", "check", "bench", "device",
-                        // "fleet"
+                        // "doctor.backend", "fleet"
   std::string address;  // show.route
   std::vector<std::string> addresses;  // show.lookup; none: from standard input
   std::string service;                 // backend.*
-  std::string backend;
+  std::string backend;                 // doctor.backend: its address
   uint32_t weight = 0;
   std::optional<uint64_t> limit;      // show.routes, show.connections, show.journal, show.ecmp
   bool all = false;                   // show.drops

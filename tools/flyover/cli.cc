@@ -16,6 +16,7 @@
 #include "common/pci/ssh_session.h"
 #include "tools/flyover/arguments.h"
 #include "tools/flyover/device.h"
+#include "tools/flyover/doctor.h"
 #include "tools/flyover/document_file.h"
 #include "tools/flyover/fleet.h"
 #include "tools/flyover/render.h"
@@ -62,6 +63,7 @@ class Cli {
     if (invocation_.command == "show.lookup") return Lookup();
     if (invocation_.command == "box.drain") return Drain();
     if (invocation_.command == "fleet") return Fleet();
+    if (invocation_.command == "doctor.backend") return Doctor();
     Result<json> args = Arguments();
     if (!args.ok()) return Complain(args.status());
     if (invocation_.watch_seconds > 0) return Watch(*args);
@@ -228,6 +230,20 @@ class Cli {
       return kExitNoDaemon;
     }
     return status.ok() ? kExitOk : Complain(status);
+  }
+
+  int Doctor() {
+    auto client = ControlClient::Connect(invocation_.socket);
+    if (!client.ok()) {
+      return client.status().code() == StatusCode::kUnavailable ? NoDaemon()
+                                                                : Complain(client.status());
+    }
+    const Result<json> config = client->Call("show.config", json::object(), kTimeout);
+    if (!config.ok()) return Complain(config.status());
+    const auto all = RunDoctor(config->value("yaml", ""), invocation_.backend);
+    if (!all.ok()) return Complain(all.status());
+    out_ << (invocation_.json ? JsonText(DoctorJson(*all)) : RenderDoctor(*all));
+    return Healthy(*all) ? kExitOk : kExitRefused;
   }
 
   int Fleet() {
