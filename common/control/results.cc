@@ -66,6 +66,9 @@ FLYOVER_RESULT(ServicesResult, services)
 FLYOVER_RESULT(BackendResult, service, name, address, state, reason, since_seconds, weight,
                effective_weight, table_share_percent, packets, bytes, connections_new, drained)
 FLYOVER_RESULT(BackendsResult, backends)
+FLYOVER_RESULT(HandshakeResult, service, backend, answered, unanswered, repeated, reset,
+               answer_p50_us, answer_p99_us, swallows)
+FLYOVER_RESULT(HandshakesResult, backends)
 FLYOVER_RESULT(ConnectionResult, flow, service, backend, idle_seconds, lcore)
 FLYOVER_RESULT(ConnectionsResult, capacity, entries, created, expired, evicted, connections)
 FLYOVER_RESULT(ConfigResult, yaml, file, generation, loaded_at, confirm_seconds,

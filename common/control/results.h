@@ -17,6 +17,7 @@
 //   show.services                                               ServicesResult
 //   show.vips                                                   VipsResult
 //   show.backends                                               BackendsResult
+//   show.handshakes                                             HandshakesResult
 //   show.connections  {limit}                                   ConnectionsResult
 //   show.config                                                 ConfigResult
 //   show.journal      {limit}           0: all                  JournalResult
@@ -365,6 +366,22 @@ struct BackendsResult {
   std::vector<BackendResult> backends;
 };
 
+// What clients' packets tell of the TCP handshakes with a backend, of one flow in eight.
+struct HandshakeResult {
+  std::string service;
+  std::string backend;
+  uint64_t answered = 0;       // the client's ACK came
+  uint64_t unanswered = 0;     // it did not
+  uint64_t repeated = 0;       // SYNs that came again
+  uint64_t reset = 0;          // by the client, before the answer or soon after its SYN
+  uint32_t answer_p50_us = 0;  // from SYN to ACK, the client's way included: at most so long
+  uint32_t answer_p99_us = 0;
+  bool swallows = false;  // clients get no answer, though they do from the other backends
+};
+struct HandshakesResult {
+  std::vector<HandshakeResult> backends = {};
+};
+
 // A table entry keeps eight bytes, so a flow is known by the tag of its hash, not by its addresses.
 struct ConnectionResult {
   std::string flow;  // tag, eight hexadecimal digits
@@ -529,6 +546,8 @@ struct BackendChangeResult {
   X(ServicesResult)                \
   X(BackendResult)                 \
   X(BackendsResult)                \
+  X(HandshakeResult)               \
+  X(HandshakesResult)              \
   X(ConnectionResult)              \
   X(ConnectionsResult)             \
   X(ConfigResult)                  \

@@ -99,6 +99,14 @@ enum class MetricType : uint8_t { kCounter, kGauge };
     "bytes sent to the backend, without outer headers")                                            \
   X(kBackendConnections, "flyover_backend_connections_new_total", kCounter, "service,backend",     \
     "the same, by the backend they were given to")                                                 \
+  X(kBackendHandshakes, "flyover_backend_handshakes_total", kCounter, "service,backend,result",    \
+    "TCP handshakes seen from the clients' side, of one flow in eight: answered, unanswered, "     \
+    "reset; and SYNs that came again: repeated")                                                   \
+  X(kBackendAnswers, "flyover_backend_answers_total", kCounter, "service,backend,up_to_us",        \
+    "answered handshakes by the time from SYN to the client's ACK: no longer than so many "        \
+    "microseconds, longer than the next smaller label")                                            \
+  X(kBackendSwallows, "flyover_backend_swallows", kGauge, "service,backend",                       \
+    "1: clients got no answer in the last 30 seconds, though they did from the other backends")    \
   X(kConnections, "flyover_connections", kGauge, "", "entries of the connection tables")           \
   X(kConnectionInserts, "flyover_connections_inserted_total", kCounter, "", "entries made")        \
   X(kConnectionEvictions, "flyover_connections_evicted_total", kCounter, "",                       \

@@ -18,6 +18,14 @@ FlowTotals CounterView::Backend(BackendId id) const {
   return totals;
 }
 
+HandshakeTotals CounterView::Handshakes(BackendId id) const {
+  HandshakeTotals totals = SumHandshakes(id);
+  if (const auto start = handshake_start_.find(id); start != handshake_start_.end()) {
+    totals -= start->second;
+  }
+  return totals;
+}
+
 FlowTotals CounterView::SumService(ServiceId id) const {
   FlowTotals totals;
   for (const LbCounters* lcore : lcores_) totals += lcore->service(id).Load();
@@ -27,6 +35,12 @@ FlowTotals CounterView::SumService(ServiceId id) const {
 FlowTotals CounterView::SumBackend(BackendId id) const {
   FlowTotals totals;
   for (const LbCounters* lcore : lcores_) totals += lcore->backend(id).Load();
+  return totals;
+}
+
+HandshakeTotals CounterView::SumHandshakes(BackendId id) const {
+  HandshakeTotals totals;
+  for (const LbCounters* lcore : lcores_) totals += lcore->handshakes(id).Load();
   return totals;
 }
 

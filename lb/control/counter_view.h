@@ -15,17 +15,23 @@ class CounterView {
   explicit CounterView(std::vector<const LbCounters*> lcores) : lcores_(std::move(lcores)) {}
 
   void StartService(ServiceId id) { service_start_[id] = SumService(id); }
-  void StartBackend(BackendId id) { backend_start_[id] = SumBackend(id); }
+  void StartBackend(BackendId id) {
+    backend_start_[id] = SumBackend(id);
+    handshake_start_[id] = SumHandshakes(id);
+  }
   FlowTotals Service(ServiceId id) const;
   FlowTotals Backend(BackendId id) const;
+  HandshakeTotals Handshakes(BackendId id) const;
 
  private:
   FlowTotals SumService(ServiceId id) const;
   FlowTotals SumBackend(BackendId id) const;
+  HandshakeTotals SumHandshakes(BackendId id) const;
 
   std::vector<const LbCounters*> lcores_;
   std::map<ServiceId, FlowTotals> service_start_;
   std::map<BackendId, FlowTotals> backend_start_;
+  std::map<BackendId, HandshakeTotals> handshake_start_;
 };
 
 }  // namespace flyover::lb

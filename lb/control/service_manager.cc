@@ -486,6 +486,14 @@ Status ServiceManager::SetWeight(std::string_view service, std::string_view back
 
 void ServiceManager::Tick(Clock::time_point now) {
   now_ = now;
+  std::vector<HandshakeMonitor::Service> handshakes;
+  for (const Service& service : services_) {
+    auto& backends = handshakes.emplace_back();
+    for (const Backend& backend : service.backends) {
+      backends.push_back({backend.id, counters_.Handshakes(backend.id)});
+    }
+  }
+  handshake_monitor_.Update(handshakes, now);
   size_t ended = 0;
   for (Service& service : services_) {
     for (const Backend& backend : service.backends) ended += backend.ramp_since.has_value();
@@ -533,6 +541,7 @@ std::vector<BackendInfo> ServiceManager::Backends() const {
     for (const Backend& backend : service.backends) {
       BackendInfo info;
       info.service = service.config.name;
+      info.protocol = service.config.protocol;
       info.name = backend.config.name;
       info.address = backend.config.address;
       info.id = backend.id;
@@ -551,6 +560,8 @@ std::vector<BackendInfo> ServiceManager::Backends() const {
       info.effective_weight = backend.effective_weight;
       info.share = maglev.ShareOf(info.address);
       info.totals = counters_.Backend(backend.id);
+      info.handshakes = counters_.Handshakes(backend.id);
+      info.swallows = handshake_monitor_.Swallows(backend.id);
       infos.push_back(std::move(info));
     }
   }

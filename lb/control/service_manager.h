@@ -38,6 +38,7 @@
 #include "lb/conntrack/connection_table.h"
 #include "lb/control/change_plan.h"
 #include "lb/control/counter_view.h"
+#include "lb/control/handshake_monitor.h"
 #include "lb/control/id_pool.h"
 #include "lb/control/table_cache.h"
 #include "lb/health/health_target.h"
@@ -49,6 +50,7 @@ enum class BackendHealth : uint8_t { kUnchecked, kUnknown, kUp, kDown };
 
 struct BackendInfo {
   std::string service;
+  Protocol protocol = Protocol::kTcp;  // of the service
   std::string name;
   IpAddress address;
   BackendId id;
@@ -61,6 +63,8 @@ struct BackendInfo {
   uint16_t effective_weight = 0;
   double share = 0;  // of the service's new flows, 0 to 1: its part of the Maglev table
   FlowTotals totals;
+  HandshakeTotals handshakes;  // of the flows that are watched: TCP
+  bool swallows = false;       // HandshakeMonitor
 };
 
 struct ServiceInfo {
@@ -125,7 +129,8 @@ class ServiceManager {
   Status Enable(std::string_view service, std::string_view backend);
   Status SetWeight(std::string_view service, std::string_view backend, uint16_t weight);
 
-  // About once a second: lets go of tables and gives back ids that nothing can point at any more.
+  // About once a second: lets go of tables, gives back ids that nothing can point at any more,
+  // looks for backends that swallow connections.
   void Tick(Clock::time_point now);
 
   // For `show` and metrics, in the document's order.
@@ -179,6 +184,7 @@ class ServiceManager {
   QsbrDomain& qsbr_;
   std::vector<const ConnectionTable*> connections_;
   CounterView counters_;
+  HandshakeMonitor handshake_monitor_;
   TableCache tables_;
   IdPool service_ids_;
   IdPool backend_ids_;

@@ -13,7 +13,8 @@ namespace flyover::lb {
 //       drop    mtu_exceeded (longer than 65,535 bytes with the outer header), no_memory,
 //               ttl_expired (L3DSR: it came with TTL 0)
 //
-// The MSS of a client's SYN is lowered first, where the service says so.
+// The MSS of a client's SYN is lowered first, where the service says so. TCP packets are shown to
+// lcore.handshakes.
 //
 // L2-DSR: the packet keeps every byte, the inner TTL too; kOnLinkOnly is set.
 //

@@ -10,6 +10,7 @@ namespace {
 constexpr unsigned kSweepBuckets = 8;
 constexpr uint64_t kSweepSeconds = 10;
 constexpr uint32_t kAnswersPerSecond = 1000;
+constexpr uint64_t kWatchSweepsPerSecond = 64;
 
 }  // namespace
 
@@ -19,10 +20,12 @@ LbLcore::LbLcore(LcoreIndex lcore, const HashKey& key, uint64_t tsc_hz,
       flow_key(key),
       connections(std::move(table)),
       fragments(std::make_unique<FragmentTable>()),
+      handshakes(tsc_hz, counters),
       clock(tsc_hz),
       // Far apart, so that two lcores seldom use one id for one backend at one time.
       next_ip_id(static_cast<uint16_t>(lcore.value() * (0x10000 / kMaxLcores))),
-      answers(kAnswersPerSecond, kAnswersPerSecond / 10, tsc_hz) {
+      answers(kAnswersPerSecond, kAnswersPerSecond / 10, tsc_hz),
+      watch_interval_(std::max<uint64_t>(tsc_hz / kWatchSweepsPerSecond, 1)) {
   const uint64_t buckets = connections->capacity() / ConnectionShard::kWays;
   sweep_interval_ = std::max<uint64_t>(kSweepSeconds * tsc_hz * kSweepBuckets / buckets, 1);
 }
@@ -30,6 +33,10 @@ LbLcore::LbLcore(LcoreIndex lcore, const HashKey& key, uint64_t tsc_hz,
 LbLcore::~LbLcore() = default;
 
 void LbLcore::Housekeeping(uint64_t now, const ServiceTable* table) {
+  if (now >= next_watch_) {
+    next_watch_ = now + watch_interval_;
+    handshakes.Sweep(now);
+  }
   if (now < next_sweep_ || table == nullptr) return;
   next_sweep_ = now + sweep_interval_;
   if (!prefaulted_ && !table->vips.empty()) {

@@ -11,6 +11,7 @@
 #include "common/net/flow_hash.h"
 #include "lb/conntrack/coarse_clock.h"
 #include "lb/conntrack/connection_table.h"
+#include "lb/datapath/handshake_watch.h"
 #include "lb/service/lb_counters.h"
 #include "lb/service/path_mtu.h"
 #include "lb/service/service_table.h"
@@ -27,8 +28,9 @@ struct LbLcore {
   ~LbLcore();
 
   // Once a loop, between two quiescent points, on the lcore itself: sweeps a little of the
-  // connection table. A whole pass takes 10 s or longer, so that its memory traffic does not show
-  // beside the packets'. The first call with a service takes the table's memory from the kernel.
+  // handshakes that are watched (all of them within two seconds) and of the connection table. A
+  // whole pass takes 10 s or longer, so that its memory traffic does not show beside the packets'.
+  // The first call with a service takes the table's memory from the kernel.
   void Housekeeping(uint64_t now, const ServiceTable* table);
 
   const LcoreIndex index;
@@ -39,6 +41,7 @@ struct LbLcore {
   std::vector<const FragmentTable*> other_fragments;  // other lcores'
   std::shared_ptr<PathMtus> path_mtus;                // all lcores'
   LbCounters counters;
+  HandshakeWatch handshakes;
   CoarseClock clock;
   uint16_t next_ip_id;         // of outer IPv4 headers that may be fragmented
   uint64_t packet_number = 0;  // of packets of services with `affinity: packet`
@@ -47,6 +50,8 @@ struct LbLcore {
  private:
   uint64_t sweep_interval_;  // TSC ticks
   uint64_t next_sweep_ = 0;
+  uint64_t watch_interval_;  // TSC ticks
+  uint64_t next_watch_ = 0;
   bool prefaulted_ = false;
 };
 

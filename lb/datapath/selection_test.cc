@@ -240,6 +240,22 @@ TEST_F(AffinityTest, DownKeepsItsConnectionsAndGetsNoNewOnes) {
   EXPECT_GT(Count(Send(2000), "b1"), 200u);
 }
 
+TEST_F(AffinityTest, WhenOneDiesTheOthersTakeWhatTheTableSays) {
+  constexpr uint16_t kRunning = 15'000;
+  constexpr uint16_t kNew = 50'000;
+  AddBackend();
+  Use(config_);
+  const auto before = Send(kRunning);
+  Report("b1", HealthState::kDown);
+  EXPECT_EQ(Send(kRunning), before) << "running connections";
+  const auto after = Send(kRunning + kNew, kTcpSyn, kRunning);
+  for (const BackendInfo& info : bed_.manager->Backends()) {
+    if (info.service != "tcp") continue;
+    EXPECT_NEAR(Count(after, info.name) / double{kNew}, info.share, 0.01) << info.name;
+    EXPECT_NEAR(info.share, info.name == "b1" ? 0 : 0.5, 0.01) << info.name;
+  }
+}
+
 TEST_F(AffinityTest, NobodyLeftDropsByName) {
   Send(10);
   Report("b1", HealthState::kDown);

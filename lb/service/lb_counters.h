@@ -4,11 +4,12 @@
 // moves while it is read; pages that no id has used take no memory.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 
 #include "common/base/strong_id.h"
+#include "lb/service/handshake_counters.h"
+#include "lb/service/owned_counter.h"
 
 namespace flyover::lb {
 
@@ -17,16 +18,6 @@ using ServiceId = StrongId<struct ServiceIdTag, uint16_t>;
 inline constexpr unsigned kMaxServices = 16'384;
 inline constexpr unsigned kMaxBackends = 32'768;
 inline constexpr ServiceId kNoService{0xffff};
-
-// A number with one writer: adding is a plain add, not a locked one.
-class OwnedCounter {
- public:
-  void Add(uint64_t n) { value_.store(Load() + n, std::memory_order_relaxed); }
-  uint64_t Load() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> value_{0};
-};
 
 struct FlowTotals {
   uint64_t packets = 0;          // sent on to a backend
@@ -66,16 +57,20 @@ class LbCounters {
  public:
   LbCounters()
       : services_(std::make_unique<FlowCounters[]>(kMaxServices)),
-        backends_(std::make_unique<FlowCounters[]>(kMaxBackends)) {}
+        backends_(std::make_unique<FlowCounters[]>(kMaxBackends)),
+        handshakes_(std::make_unique<HandshakeCounters[]>(kMaxBackends)) {}
 
   FlowCounters& service(ServiceId id) { return services_[id.value()]; }
   FlowCounters& backend(BackendId id) { return backends_[id.value()]; }
+  HandshakeCounters& handshakes(BackendId id) { return handshakes_[id.value()]; }
+  const HandshakeCounters& handshakes(BackendId id) const { return handshakes_[id.value()]; }
   const FlowCounters& service(ServiceId id) const { return services_[id.value()]; }
   const FlowCounters& backend(BackendId id) const { return backends_[id.value()]; }
 
  private:
   std::unique_ptr<FlowCounters[]> services_;
   std::unique_ptr<FlowCounters[]> backends_;
+  std::unique_ptr<HandshakeCounters[]> handshakes_;
 };
 
 }  // namespace flyover::lb

@@ -6,11 +6,13 @@ import copy
 import time
 
 from lab import clients, document, flood, runner, topology, wait
+from lab.web import Web
 from steps.server_dies import finished
 
 SERVICES = ("ipip4", "ipip6")
 SECONDS = 4
 CHANGES = 5
+CONNECTIONS = 500  # to each service, while things change
 
 
 def config(lab):
@@ -51,22 +53,28 @@ def steady(net, says, kind, service, vip):
     finished(says, crowd, f"a flood of {kind}")
 
 
-def changing(net, says, service, vip):
-    """A flood of SYNs while a backend's weight changes again and again."""
-    crowd = clients.Downloads(net.client, document.url(vip, "/slow"), 50)
+def changing(net, says):
+    """1,000 downloads run on while each service in turn is flooded with SYNs and its backends change."""
+    crowds = [clients.Downloads(net.client, document.url(document.VIPS[s][0], "/trickle"), CONNECTIONS) for s in SERVICES]
     good = copy.deepcopy(net.flyoverd.document)
-    sent = flood.Flood(net.client, "eth0", wan_mac(net), vip, "syn")
-    for change in range(CHANGES):
-        net.flyoverd.document["services"][service]["backends"]["web1"]["weight"] = 50 + 10 * change
-        net.flyoverd.reload()
-    for command in ("drain", "enable"):
-        net.flyoverd.flyover(f"backend {command} {service} web2")
-    occupied, inserted, evicted = state(net)
-    sent.stop()
-    says.note(f"{CHANGES} weights, a drain and its end under SYNs: {occupied} entries, {inserted} made, {evicted} pushed out")
-    capacity = net.flyoverd.json("show connections --limit 0")["capacity"]
-    says.check(occupied <= capacity, f"{occupied} entries are no more than the table's {capacity}")
-    finished(says, crowd, f"{CHANGES} reloads, a drain and an enable under a flood of SYNs to {service}")
+    for service in SERVICES:
+        sent = flood.Flood(net.client, "eth0", wan_mac(net), document.VIPS[service][0], "syn")
+        for change in range(CHANGES):
+            net.flyoverd.document["services"][service]["backends"]["web1"]["weight"] = 50 + 10 * change
+            net.flyoverd.reload()
+        for command in ("drain", "enable"):
+            net.flyoverd.flyover(f"backend {command} {service} web2")
+        sent.stop()
+    says.check(all(crowd.process.poll() is None for crowd in crowds), "all changes came while they ran")
+    shown = net.flyoverd.json("show connections --limit 0")
+    says.note(f"{len(SERVICES)} x {CHANGES} weights, a drain and its end under SYNs: {shown['entries']} entries, "
+              f"{shown['created']} made, {shown['evicted']} pushed out")
+    says.check(shown["entries"] <= shown["capacity"], f"{shown['entries']} entries are no more than the table's {shown['capacity']}")
+    results = [r for crowd in crowds for r in crowd.finish()]
+    broken = [r for r in results if r["error"] or r["sha256"] != Web.checksums["trickle"]]
+    says.equal((len(results), broken[:2]), (CONNECTIONS * len(SERVICES), []),
+               f"{CONNECTIONS * len(SERVICES)} downloads, {2 * CHANGES} reloads, drains and enables under floods of SYNs: 0 broken, "
+               "SHA-256 is right")
     net.flyoverd.document.update(good)
     net.flyoverd.reload()
 
@@ -80,9 +88,8 @@ def body(lab, says):
                 continue  # net_af_packet puts IPv4 fragments together before we see them
             says.progress(f"{kind}, {service}")
             steady(net, says, kind, service, vip)
-    for service in SERVICES:
-        says.progress(f"changes, {service}")
-        changing(net, says, service, document.VIPS[service][0])
+    says.progress("changes")
+    changing(net, says)
     return net
 
 

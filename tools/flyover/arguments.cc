@@ -35,7 +35,7 @@ struct ShowCommand {
   const char* name;
   const char* help;
 };
-constexpr std::array<ShowCommand, 12> kPlainShows = {{
+constexpr std::array<ShowCommand, 13> kPlainShows = {{
     {"ports", "Ports: link, traffic, device, addresses"},
     {"lcores", "Forwarding lcores: load, packets, queues"},
     {"counters", "The ledger: where packets came from and where they went, per source"},
@@ -48,6 +48,7 @@ constexpr std::array<ShowCommand, 12> kPlainShows = {{
     {"routes", "Routes as forwarded"},
     {"vrfs", "VRFs: namespace, routes, ports"},
     {"vips", "VIPs as routing daemons are to announce them"},
+    {"handshakes", "How backends answer SYNs, seen from the clients' side (one flow in eight)"},
 }};
 
 std::string CheckPercent(const std::string& text) {

@@ -18,7 +18,7 @@ struct Renderer {
   std::string_view command;
   std::string (*render)(const nlohmann::json&, const RenderOptions&);
 };
-constexpr std::array<Renderer, 27> kRenderers = {{
+constexpr std::array<Renderer, 28> kRenderers = {{
     {"show.ecmp", &RenderAs<EcmpResult>},
     {"show.lookup", &RenderAs<LookupsResult>},
     {"show.ports", &RenderAs<PortsResult>},
@@ -28,6 +28,7 @@ constexpr std::array<Renderer, 27> kRenderers = {{
     {"show.routes", &RenderAs<RoutesResult>},
     {"show.route", &RenderAs<RouteExplainResult>},
     {"show.sync", &RenderAs<SyncResult>},
+    {"show.handshakes", &RenderAs<HandshakesResult>},
     {"show.vips", &RenderAs<VipsResult>},
     {"box.enable", &RenderAs<BoxResult>},
     {"show.vrfs", &RenderAs<VrfsResult>},

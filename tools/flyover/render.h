@@ -24,6 +24,7 @@ std::string Render(const RouteExplainResult& result, const RenderOptions& option
 std::string Render(const EcmpResult& result, const RenderOptions& options);
 std::string Render(const LookupsResult& result, const RenderOptions& options);
 std::string Render(const SyncResult& result, const RenderOptions& options);
+std::string Render(const HandshakesResult& result, const RenderOptions& options);
 std::string Render(const VipsResult& result, const RenderOptions& options);
 std::string Render(const BoxResult& result, const RenderOptions& options);
 std::string Render(const VrfsResult& result, const RenderOptions& options);

@@ -282,6 +282,25 @@ std::string Render(const SyncResult& result, const RenderOptions& options) {
   return table.empty() ? text : text + table.Render();
 }
 
+std::string Render(const HandshakesResult& result, const RenderOptions& options) {
+  const auto time = [](uint32_t us) { return us == 0 ? "-" : HumanDuration(us / 1e6); };
+  Table table({{"SERVICE"},
+               {"BACKEND"},
+               {"ANSWERED", kRight},
+               {"UNANSWERED", kRight},
+               {"REPEATED-SYNS", kRight},
+               {"EARLY-RESETS", kRight},
+               {"P50", kRight},
+               {"P99", kRight},
+               {"ALARM"}});
+  for (const HandshakeResult& h : result.backends) {
+    table.AddRow({h.service, h.backend, Count(h.answered, options), Count(h.unanswered, options),
+                  Count(h.repeated, options), Count(h.reset, options), time(h.answer_p50_us),
+                  time(h.answer_p99_us), h.swallows ? "swallows connections" : ""});
+  }
+  return table.empty() ? "no TCP services\n" : table.Render();
+}
+
 std::string Render(const VipsResult& result, const RenderOptions&) {
   if (!result.announces) return "VIPs are not announced (balancer.announce)\n";
   Table table({{"VIP"}, {"STATE"}, {"FOR", kRight}, {"SERVICES"}});

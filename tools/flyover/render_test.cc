@@ -30,6 +30,23 @@ CountersResult Balanced() {
   return result;
 }
 
+TEST(RenderHandshakes, SaysWhoSwallows) {
+  HandshakesResult result;
+  result.backends = {{.service = "web",
+                      .backend = "a",
+                      .answered = 1200,
+                      .answer_p50_us = 500,
+                      .answer_p99_us = 1'000'000},
+                     {.service = "web", .backend = "b", .unanswered = 30, .swallows = true}};
+  EXPECT_EQ(
+      Render(result, {}),
+      "SERVICE  BACKEND  ANSWERED  UNANSWERED  REPEATED-SYNS  EARLY-RESETS     P50   P99  ALARM\n"
+      "web      a           1,200           0              0             0  500 us  1.0s\n"
+      "web      b               0          30              0             0       -     -  "
+      "swallows connections\n");
+  EXPECT_EQ(Render(HandshakesResult{}, {}), "no TCP services\n");
+}
+
 TEST(RenderCounters, Balanced) {
   EXPECT_TRUE(LedgerBalanced(Balanced()));
   EXPECT_EQ(Render(Balanced(), {}),

@@ -184,6 +184,7 @@ void Daemon::RegisterShow() {
   });
   show("show.services", [this](const json&) { return ShowServices(balancer_->manager()); });
   show("show.backends", [this](const json&) { return ShowBackends(balancer_->manager()); });
+  show("show.handshakes", [this](const json&) { return ShowHandshakes(balancer_->manager()); });
   show("show.connections", [this](const json& args) {
     const size_t limit = LimitArgument(args, kDefaultLimit);
     return ShowConnections(balancer_->manager(), *dataplane_,

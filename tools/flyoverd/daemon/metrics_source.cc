@@ -136,6 +136,27 @@ void MetricsSource::AddRouter(MetricsBuilder& metrics) const {
   metrics.Add(MetricId::kNeighbors, {"failed"}, static_cast<double>(failed));
 }
 
+void MetricsSource::AddHandshakes(MetricsBuilder& metrics) const {
+  for (const lb::BackendInfo& info : inputs_.balancer.manager().Backends()) {
+    if (info.protocol != lb::Protocol::kTcp) continue;
+    const auto add = [&](const char* result, uint64_t n) {
+      metrics.Add(MetricId::kBackendHandshakes, {info.service, info.name, result},
+                  static_cast<double>(n));
+    };
+    add("answered", info.handshakes.answered());
+    add("unanswered", info.handshakes.unanswered);
+    add("repeated", info.handshakes.repeated);
+    add("reset", info.handshakes.reset);
+    for (size_t i = 0; i < lb::kAnswerBuckets; ++i) {
+      const std::string bound =
+          i < lb::kAnswerBounds.size() ? std::to_string(lb::kAnswerBounds[i]) : "inf";
+      metrics.Add(MetricId::kBackendAnswers, {info.service, info.name, bound},
+                  static_cast<double>(info.handshakes.answers[i]));
+    }
+    metrics.Add(MetricId::kBackendSwallows, {info.service, info.name}, info.swallows ? 1 : 0);
+  }
+}
+
 void MetricsSource::AddBalancer(MetricsBuilder& metrics) const {
   const lb::ServiceManager& manager = inputs_.balancer.manager();
   for (const ServiceResult& service : ShowServices(manager).services) {
@@ -161,6 +182,7 @@ void MetricsSource::AddBalancer(MetricsBuilder& metrics) const {
     add(MetricId::kBackendBytes, static_cast<double>(backend.bytes));
     add(MetricId::kBackendConnections, static_cast<double>(backend.connections_new));
   }
+  AddHandshakes(metrics);
   const ConnectionsResult connections = ShowConnections(manager, inputs_.dataplane, 0);
   metrics.Add(MetricId::kTableMemory, static_cast<double>(manager.table_memory_bytes()));
   metrics.Add(MetricId::kConnections, static_cast<double>(connections.entries));

@@ -49,6 +49,7 @@ class MetricsSource {
   void AddLedger(MetricsBuilder& metrics, const LedgerTotals& totals) const;
   void AddRouter(MetricsBuilder& metrics) const;
   void AddBalancer(MetricsBuilder& metrics) const;
+  void AddHandshakes(MetricsBuilder& metrics) const;
 
   MetricsInputs inputs_;
   std::time_t start_time_;

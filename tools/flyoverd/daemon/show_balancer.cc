@@ -69,6 +69,23 @@ VipsResult ShowVips(const lb::ServiceManager& manager, const std::vector<lb::Vip
   return result;
 }
 
+HandshakesResult ShowHandshakes(const lb::ServiceManager& manager) {
+  HandshakesResult result;
+  for (const lb::BackendInfo& info : manager.Backends()) {
+    if (info.protocol != lb::Protocol::kTcp) continue;
+    result.backends.push_back({.service = info.service,
+                               .backend = info.name,
+                               .answered = info.handshakes.answered(),
+                               .unanswered = info.handshakes.unanswered,
+                               .repeated = info.handshakes.repeated,
+                               .reset = info.handshakes.reset,
+                               .answer_p50_us = info.handshakes.Percentile(0.5),
+                               .answer_p99_us = info.handshakes.Percentile(0.99),
+                               .swallows = info.swallows});
+  }
+  return result;
+}
+
 ServicesResult ShowServices(const lb::ServiceManager& manager) {
   ServicesResult result;
   for (const lb::ServiceInfo& info : manager.Services()) {

@@ -15,6 +15,7 @@ namespace flyover {
 ServicesResult ShowServices(const lb::ServiceManager& manager);
 BackendsResult ShowBackends(const lb::ServiceManager& manager);
 // `announces`: the document says so.
+HandshakesResult ShowHandshakes(const lb::ServiceManager& manager);
 VipsResult ShowVips(const lb::ServiceManager& manager, const std::vector<lb::VipInfo>& vips,
                     bool announces, bool box_drained, std::chrono::steady_clock::time_point now);
 ConnectionsResult ShowConnections(const lb::ServiceManager& manager, Dataplane& dataplane,

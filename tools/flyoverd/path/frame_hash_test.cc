@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <rte_mempool.h>
 
+#include <array>
 #include <memory>
 #include <set>
 
 #include "common/testing/mbuf_factory.h"
+#include "lb/service/flow_slices.h"
 
 namespace flyover {
 namespace {
@@ -62,6 +64,23 @@ TEST_F(FrameHashTest, OnlyWhatNamesTheFlowCounts) {
   Ip6 labelled = kIp6;
   labelled.flow = 77, labelled.hlim = 2;
   EXPECT_EQ(Hash(Eth{} / labelled / Udp{} / Payload(3)), Hash(Eth{} / kIp6 / Udp{}));
+}
+
+// Else each lcore's flows would know a part of the backends only. Even with one key for both.
+TEST_F(FrameHashTest, FlowsOfOneLcoreUseEverySlot) {
+  constexpr unsigned kLcores = 8;
+  constexpr unsigned kSlots = 251;
+  std::array<unsigned, kSlots> flows{};
+  unsigned n = 0;
+  for (unsigned i = 0; n < 100 * kSlots; ++i) {
+    const uint32_t source = 0x0a010000 + i / 1000;
+    const uint32_t ports = 80u << 16 | (1024 + i % 1000);
+    const uint64_t hash = HashIpv4Flow(key_, source, 0xc0000201, ports, 6);
+    if (ReduceHash(static_cast<uint32_t>(hash >> 32), kLcores) != 3) continue;
+    ++flows[ReduceHash(lb::MaglevSlice(hash), kSlots)];
+    ++n;
+  }
+  for (const unsigned of_slot : flows) EXPECT_NEAR(of_slot, 100, 50);
 }
 
 TEST_F(FrameHashTest, FlowsDiffer) {

@@ -1,0 +1,47 @@
+#include "lb/control/handshake_monitor.h"
+
+#include <utility>
+
+namespace flyover::lb {
+
+HandshakeMonitor::Count HandshakeMonitor::Since(const Sample& then, const Backend& backend) const {
+  HandshakeTotals totals = backend.totals;
+  const auto known = then.totals.find(backend.id);
+  // Smaller than before: the id is another backend's now.
+  if (known != then.totals.end() && known->second.answered() <= totals.answered() &&
+      known->second.unanswered <= totals.unanswered) {
+    totals -= known->second;
+  }
+  return {totals.answered(), totals.unanswered};
+}
+
+void HandshakeMonitor::Update(const std::vector<Service>& services, Clock::time_point now) {
+  if (!samples_.empty() && now - samples_.back().at < kStep) return;
+  swallowing_.clear();
+  for (const Service& service : services) {
+    if (samples_.empty()) break;
+    std::vector<Count> counts;
+    Count sum;
+    for (const Backend& backend : service) {
+      const Count count = counts.emplace_back(Since(samples_.front(), backend));
+      sum.answered += count.answered;
+      sum.unanswered += count.unanswered;
+    }
+    for (size_t i = 0; i < service.size(); ++i) {
+      const Count& own = counts[i];
+      const Count others{sum.answered - own.answered, sum.unanswered - own.unanswered};
+      if (own.all() >= kLeast && others.all() >= kLeast && own.unanswered * 2 > own.all() &&
+          others.unanswered * 4 < others.all()) {
+        swallowing_.insert(service[i].id);
+      }
+    }
+  }
+  Sample sample{now, {}};
+  for (const Service& service : services) {
+    for (const Backend& backend : service) sample.totals.emplace(backend.id, backend.totals);
+  }
+  samples_.push_back(std::move(sample));
+  while (samples_.size() > static_cast<size_t>(kWindow / kStep)) samples_.pop_front();
+}
+
+}  // namespace flyover::lb
