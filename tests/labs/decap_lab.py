@@ -16,6 +16,7 @@ from lab.node import Node
 ME4, ME6 = "10.2.0.1", "2001:db8:2::1"
 BACKEND4, BACKEND6 = "10.2.0.11", "2001:db8:2::11"
 VIP4, VIP6 = "192.0.2.2", "2001:db8:100::2"
+PREFIX4, PREFIX6 = "203.0.113.0/24", "2001:db8:101::/64"
 PORT = 5353
 GUE_PORT = 6080
 # DSCP -> VIP, of L3DSR.
@@ -95,6 +96,10 @@ ROWS = [
     ("6in6", outer6(inner6()), "decap_6in6", b"six"),
     ("4in4 of 1,480 bytes", outer4(inner4(b"x" * 1452)), "decap_4in4", b"x" * 1452),
     ("6in6 of 1,460 bytes", outer6(inner6(b"y" * 1412)), "decap_6in6", b"y" * 1412),
+    ("4in4 to a prefix", outer4(inner4(b"prefix4", dst="203.0.113.77")), "decap_4in4", b"prefix4"),
+    ("6in4 to a prefix", outer4(inner6(b"prefix6", dst="2001:db8:101::77")), "decap_6in4", b"prefix6"),
+    ("4in6 beside the prefix", outer6(inner4(dst="203.0.114.0")), "pass_not_vip", None),
+    ("6in6 beside the prefix", outer6(inner6(dst="2001:db8:101:1::")), "pass_not_vip", None),
     ("GRE 4in4", gre(inner4(b"gre44")), "gre_4in4", b"gre44"),
     ("GRE 6in4", gre(inner6(b"gre64")), "gre_6in4", b"gre64"),
     ("GRE 4in6", gre(inner4(b"gre46"), True), "gre_4in6", b"gre46"),
@@ -196,6 +201,9 @@ class Backend:
         self.sender.address("eth0", f"{ME4}/24", f"{ME6}/64")
         self.node.address("eth0", f"{BACKEND4}/24", f"{BACKEND6}/64")
         self.node.vips(VIP4, VIP6)
+        # IPv4 takes all of a loopback's subnet for local, IPv6 wants a route.
+        self.node.address("lo", "203.0.113.1/24", "2001:db8:101::1/64")
+        self.node.ip(f"-6 route add local {PREFIX6} dev lo")
         # Strict source checks would drop the inner packets of clients that no route leads back to.
         for scope in ("all", "eth0"):
             self.node.sysctl(f"net.ipv4.conf.{scope}.rp_filter", 0)
@@ -288,9 +296,10 @@ def check_command(backend, says):
                      ["attach", "eth0", "--gue-port", "65536"], ["status", "eth0", "more"]):
         says.equal(run([program, *nonsense], check=False).returncode, 2, f"`flyover-decap {' '.join(nonsense)}`: exit 2")
     given = "198.51.100.7"
-    run([program, "attach", "eth0", "--address", given, "--vip", VIP4])
+    says.equal(run([program, "attach", "eth0", "--vip", "10.0.0.0/33"], check=False).returncode, 2, "a bad prefix: exit 2")
+    run([program, "attach", "eth0", "--address", given, "--vip", VIP4, "--vip", "198.51.100.77/26"])
     shown = json.loads(run([program, "status", "eth0", "--json"]).stdout)
-    says.equal((shown["addresses"], shown["vips"]), ([given], [VIP4]), "given addresses replace the found ones")
+    says.equal((shown["addresses"], shown["vips"]), ([given], [VIP4, "198.51.100.64/26"]), "given addresses replace the found ones")
     says.check("xdp" in (backend.node.link("eth0") or {}), "attached, the kernel shows the program")
     run([program, "detach", "eth0"])
     says.check("xdp" not in (backend.node.link("eth0") or {}), "detach takes the program off")
@@ -301,7 +310,7 @@ def body(lab, says):
     conf.verb = 0
     backend = Backend(lab, "native")
     shown = json.loads(backend.node.run([backend.program, "status", "eth0", "--json"]).stdout)
-    says.equal((set(shown["addresses"]), set(shown["vips"])), ({BACKEND4, BACKEND6}, {VIP4, VIP6}),
+    says.equal((set(shown["addresses"]), set(shown["vips"])), ({BACKEND4, BACKEND6}, {VIP4, VIP6, PREFIX4, PREFIX6}),
                "addresses are read from the interface, VIPs from lo")
     says.equal((shown["dscps"], shown["gue_port"]), ([f"{DSCP4}={VIP4}", f"{DSCP6}={VIP6}"], GUE_PORT),
                "the VIP of each DSCP and the port of GUE are shown")

@@ -31,9 +31,10 @@ struct {
 } addresses SEC(".maps");
 
 struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
   __uint(max_entries, DECAP_MAX_ADDRESSES);
-  __type(key, struct DecapAddress);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct DecapPrefix);
   __type(value, __u8);
 } vips SEC(".maps");
 
@@ -258,13 +259,13 @@ static __always_inline int CombineEcn(__u8 outer, __u8 inner) {
 static __always_inline enum DecapCounter OpenInner4(void* inner, void* end,
                                                     const struct Outer* outer) {
   struct iphdr* ip = inner;
-  struct DecapAddress destination;
+  struct DecapPrefix destination = {.length = 128};
 
   if ((void*)(ip + 1) > end || outer->payload < sizeof(*ip)) return kDropInner;
   __u32 total = bpf_ntohs(ip->tot_len);
   if (ip->version != 4 || ip->ihl < 5) return kDropInner;
   if (total < ip->ihl * 4U || total > outer->payload) return kDropInner;
-  MapIpv4(&destination, ip->daddr);
+  MapIpv4(&destination.address, ip->daddr);
   if (!bpf_map_lookup_elem(&vips, &destination)) return kPassNotVip;
 
   int ecn = CombineEcn(outer->ecn, ip->tos & 3);
@@ -282,12 +283,12 @@ static __always_inline enum DecapCounter OpenInner4(void* inner, void* end,
 static __always_inline enum DecapCounter OpenInner6(void* inner, void* end,
                                                     const struct Outer* outer) {
   struct ipv6hdr* ip = inner;
-  struct DecapAddress destination;
+  struct DecapPrefix destination = {.length = 128};
 
   if ((void*)(ip + 1) > end || outer->payload < sizeof(*ip)) return kDropInner;
   if (ip->version != 6) return kDropInner;
   if (bpf_ntohs(ip->payload_len) > outer->payload - sizeof(*ip)) return kDropInner;
-  __builtin_memcpy(&destination, &ip->daddr, sizeof(destination));
+  __builtin_memcpy(&destination.address, &ip->daddr, sizeof(destination.address));
   if (!bpf_map_lookup_elem(&vips, &destination)) return kPassNotVip;
 
   int ecn = CombineEcn(outer->ecn, (ip->flow_lbl[0] >> 4) & 3);

@@ -3,10 +3,17 @@
 
 #include <linux/types.h>
 
-/* Key of both address maps: an IPv6 address, or an IPv4 address as ::ffff:a.b.c.d, in network
+/* An IPv6 address, or an IPv4 address as ::ffff:a.b.c.d, in network
  * order. */
 struct DecapAddress {
   __u8 bytes[16];
+};
+
+/* Key of the VIPs, a longest-prefix map: `length` leading bits of `address`, 96 more than those of
+ * IPv4. */
+struct DecapPrefix {
+  __u32 length;
+  struct DecapAddress address;
 };
 
 #define DECAP_MAX_ADDRESSES 4096

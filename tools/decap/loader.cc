@@ -13,6 +13,8 @@
 #include <memory>
 #include <utility>
 
+#include "tools/decap/addresses.h"
+
 namespace flyover::decap {
 namespace {
 
@@ -95,21 +97,23 @@ Result<Attached> Query(int index) {
   return attached;
 }
 
-Status Fill(const bpf_object* object, const char* map, const std::vector<DecapAddress>& addresses) {
+template <typename Key>
+Status Fill(const bpf_object* object, const char* map, const std::vector<Key>& keys) {
   const int fd = bpf_object__find_map_fd_by_name(object, map);
   const uint8_t present = 1;
-  for (const DecapAddress& address : addresses) {
-    if (const int result = bpf_map_update_elem(fd, &address, &present, BPF_ANY); result != 0) {
+  for (const Key& key : keys) {
+    if (const int result = bpf_map_update_elem(fd, &key, &present, BPF_ANY); result != 0) {
       return BpfStatus(std::string("add an address to map ") + map, result);
     }
   }
   return Status::Ok();
 }
 
-Result<std::vector<DecapAddress>> Keys(int fd) {
-  std::vector<DecapAddress> keys;
-  DecapAddress key{};
-  const DecapAddress* previous = nullptr;
+template <typename Key>
+std::vector<Key> Keys(int fd) {
+  std::vector<Key> keys;
+  Key key{};
+  const Key* previous = nullptr;
   while (bpf_map_get_next_key(fd, previous, &key) == 0) {
     keys.push_back(key);
     previous = &keys.back();
@@ -184,11 +188,6 @@ std::string AttachAdvice(const AttachRequest& request, int error) {
 }
 
 }  // namespace
-
-bool IsIpv4(const DecapAddress& address) {
-  constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  return std::memcmp(address.bytes, kMapped.data(), kMapped.size()) == 0;
-}
 
 Status Attach(const AttachRequest& request) {
   Result<int> index = Index(request.interface);
@@ -266,10 +265,10 @@ Result<Report> Read(const std::string& interface) {
         return BpfStatus("read the port of GUE", result);
       }
       report.gue_port = static_cast<uint16_t>(port);
-    } else if (name == "addresses" || name == "vips") {
-      Result<std::vector<DecapAddress>> keys = Keys(map.get());
-      if (!keys.ok()) return keys.status();
-      (name == "vips" ? report.vips : report.addresses) = *std::move(keys);
+    } else if (name == "addresses") {
+      report.addresses = Keys<DecapAddress>(map.get());
+    } else if (name == "vips") {
+      report.vips = Keys<DecapPrefix>(map.get());
     }
   }
   return report;

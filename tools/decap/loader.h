@@ -22,18 +22,16 @@ struct AttachRequest {
   std::string interface;
   Mode mode = Mode::kNative;
   std::vector<DecapAddress> addresses;  // outer destinations that are opened
-  std::vector<DecapAddress> vips;       // inner destinations that are accepted
+  std::vector<DecapPrefix> vips;        // inner destinations that are accepted
   uint16_t gue_port = 6080;             // 0: GUE is left to the kernel
   // L3DSR: which VIP each DSCP (1 to 63) stands for, one for each family.
   std::vector<std::pair<uint8_t, DecapAddress>> dscps;
 };
 
-bool IsIpv4(const DecapAddress& address);
-
 struct Report {
   Mode mode = Mode::kNative;
   std::vector<DecapAddress> addresses;
-  std::vector<DecapAddress> vips;
+  std::vector<DecapPrefix> vips;
   uint16_t gue_port = 0;
   std::vector<std::pair<uint8_t, DecapAddress>> dscps;
   std::array<uint64_t, kDecapCounterCount> counters{};  // packets, over all CPUs

@@ -21,9 +21,12 @@ constexpr char kAbout[] =
     "\n"
     "A packet is opened when it is sent to an address of the interface and carries a packet to a "
     "VIP.\n"
-    "VIPs are the addresses on lo, unless given. After a change of addresses attach again: the new "
-    "program\n"
-    "takes over from the old one without a gap.\n";
+    "VIPs are the addresses on lo with their prefix lengths (203.0.113.0/24 stands for all of "
+    "them), "
+    "unless\n"
+    "given. After a change of addresses attach again: the new program takes over from the old one "
+    "without a\n"
+    "gap.\n";
 
 constexpr char kFooter[] =
     "\nExample, on a backend with the VIP 192.0.2.2 on lo:\n"
@@ -47,30 +50,33 @@ int Fail(const Status& status) {
   return status.code() == StatusCode::kInvalidArgument ? 2 : 1;
 }
 
-// The addresses given, or else those of `interface`.
-Result<std::vector<DecapAddress>> Collect(const std::vector<std::string>& given,
-                                          const std::string& interface, const char* option) {
-  std::vector<DecapAddress> addresses;
+// What is given, or else what `interface` has.
+template <typename Key>
+Result<std::vector<Key>> Collect(const std::vector<std::string>& given,
+                                 const std::string& interface, const char* option,
+                                 Result<Key> (*parse)(const std::string&),
+                                 Key InterfaceAddress::*member) {
+  std::vector<Key> keys;
   for (const std::string& text : given) {
-    Result<DecapAddress> address = ParseAddress(text);
-    if (!address.ok()) return address.status();
-    addresses.push_back(*address);
+    Result<Key> key = parse(text);
+    if (!key.ok()) return key.status();
+    keys.push_back(*key);
   }
   if (given.empty()) {
-    Result<std::vector<DecapAddress>> found = InterfaceAddresses(interface);
-    if (!found.ok()) return found;
-    addresses = *std::move(found);
+    const Result<std::vector<InterfaceAddress>> found = InterfaceAddresses(interface);
+    if (!found.ok()) return found.status();
+    for (const InterfaceAddress& address : *found) keys.push_back(address.*member);
   }
-  if (addresses.empty()) {
+  if (keys.empty()) {
     return Status(
         StatusCode::kFailedPrecondition,
         fmt::format("'{}' has no address to use; add one, or give {}", interface, option));
   }
-  if (addresses.size() > DECAP_MAX_ADDRESSES) {
+  if (keys.size() > DECAP_MAX_ADDRESSES) {
     return Status(StatusCode::kInvalidArgument,
                   fmt::format("more than {} addresses", DECAP_MAX_ADDRESSES));
   }
-  return addresses;
+  return keys;
 }
 
 // "5=203.0.113.10"
@@ -108,20 +114,29 @@ std::vector<std::string> Texts(const std::vector<std::pair<uint8_t, DecapAddress
   return texts;
 }
 
-std::vector<std::string> Sorted(const std::vector<DecapAddress>& addresses) {
-  std::vector<std::string> texts;
-  texts.reserve(addresses.size());
-  for (const DecapAddress& address : addresses) texts.push_back(FormatAddress(address));
-  std::sort(texts.begin(), texts.end());
-  return texts;
-}
-
 std::string Join(const std::vector<std::string>& texts, const char* quote) {
   std::string out;
   for (const std::string& text : texts) {
     out += fmt::format("{}{}{}{}", out.empty() ? "" : ", ", quote, text, quote);
   }
   return out;
+}
+
+template <typename Key>
+std::vector<std::string> Sorted(const std::vector<Key>& keys, std::string (*format)(const Key&)) {
+  std::vector<std::string> texts;
+  texts.reserve(keys.size());
+  for (const Key& key : keys) texts.push_back(format(key));
+  std::sort(texts.begin(), texts.end());
+  return texts;
+}
+
+std::string Addresses(const std::vector<DecapAddress>& addresses, const char* quote) {
+  return Join(Sorted(addresses, FormatAddress), quote);
+}
+
+std::string Prefixes(const std::vector<DecapPrefix>& prefixes, const char* quote) {
+  return Join(Sorted(prefixes, FormatPrefix), quote);
 }
 
 const char* NameOf(Mode mode) { return mode == Mode::kNative ? "native" : "generic"; }
@@ -136,14 +151,13 @@ void PrintJson(const Options& options, const Report& report) {
   fmt::print(
       "{{\"interface\": \"{}\", \"mode\": \"{}\", \"addresses\": [{}], \"vips\": [{}], "
       "\"dscps\": [{}], \"gue_port\": {}, \"counters\": {{{}}}}}\n",
-      options.interface, NameOf(report.mode), Join(Sorted(report.addresses), "\""),
-      Join(Sorted(report.vips), "\""), Join(Texts(report.dscps), "\""), report.gue_port, counters);
+      options.interface, NameOf(report.mode), Addresses(report.addresses, "\""),
+      Prefixes(report.vips, "\""), Join(Texts(report.dscps), "\""), report.gue_port, counters);
 }
 
 void PrintTable(const Options& options, const Report& report) {
   fmt::print("interface  {} ({} mode)\naddresses  {}\nvips       {}\n", options.interface,
-             NameOf(report.mode), Join(Sorted(report.addresses), ""),
-             Join(Sorted(report.vips), ""));
+             NameOf(report.mode), Addresses(report.addresses, ""), Prefixes(report.vips, ""));
   if (report.gue_port != 0) fmt::print("gue port   {}\n", report.gue_port);
   if (!report.dscps.empty()) fmt::print("dscps      {}\n", Join(Texts(report.dscps), ""));
   fmt::print("\n");
@@ -158,10 +172,10 @@ int RunAttach(const Options& options) {
   AttachRequest request;
   request.interface = options.interface;
   request.mode = options.mode == "native" ? Mode::kNative : Mode::kGeneric;
-  Result<std::vector<DecapAddress>> addresses =
-      Collect(options.addresses, options.interface, "--address");
+  auto addresses = Collect(options.addresses, options.interface, "--address", ParseAddress,
+                           &InterfaceAddress::address);
   if (!addresses.ok()) return Fail(addresses.status());
-  Result<std::vector<DecapAddress>> vips = Collect(options.vips, "lo", "--vip");
+  auto vips = Collect(options.vips, "lo", "--vip", ParsePrefix, &InterfaceAddress::subnet);
   if (!vips.ok()) return Fail(vips.status());
   request.addresses = *std::move(addresses);
   request.vips = *std::move(vips);
@@ -171,7 +185,7 @@ int RunAttach(const Options& options) {
   request.dscps = *std::move(dscps);
   if (Status s = Attach(request); !s.ok()) return Fail(s);
   fmt::print("attached to {} ({} mode): {} -> {}\n", options.interface, options.mode,
-             Join(Sorted(request.addresses), ""), Join(Sorted(request.vips), ""));
+             Addresses(request.addresses, ""), Prefixes(request.vips, ""));
   return 0;
 }
 
@@ -198,8 +212,9 @@ int Main(int argc, char** argv) {
   attach->add_option("interface", options.interface, "Where tunnelled packets arrive")->required();
   attach->add_option("--address", options.addresses,
                      "Outer destinations that are opened (default: the interface's addresses)");
-  attach->add_option("--vip", options.vips,
-                     "Inner destinations that are accepted (default: the addresses on lo)");
+  attach->add_option(
+      "--vip", options.vips,
+      "Inner destinations that are accepted, addresses or prefixes (default: those on lo)");
   attach->add_option("--gue-port", options.gue_port, "UDP port of GUE; 0 leaves it to the kernel")
       ->capture_default_str();
   attach
