@@ -1,12 +1,50 @@
 #include "router/control/vip_routes.h"
 
+#include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
+#include "common/namespace/namespace.h"
 #include "router/control/protocol_numbers.h"
 
 namespace flyover::router {
+namespace {
+
+struct Device {
+  UniqueFd fd;
+  int if_index;
+};
+
+Status Failed(const char* what) {
+  return ErrnoStatus(errno == EPERM ? StatusCode::kPermissionDenied : StatusCode::kUnavailable,
+                     std::string("device of VIP routes: ") + what, errno);
+}
+
+// Not persistent, and up. The kernel chooses the number in its name: there may be other daemons.
+Result<Device> MakeDevice() {
+  Device device{UniqueFd(open("/dev/net/tun", O_RDWR | O_CLOEXEC)), 0};
+  if (!device.fd.valid()) return Failed("open /dev/net/tun");
+  ifreq request{};
+  std::strncpy(request.ifr_name, "vips%d", sizeof(request.ifr_name) - 1);
+  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  if (ioctl(device.fd.get(), TUNSETIFF, &request) != 0) return Failed("make it");
+  const UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (ioctl(control.get(), SIOCGIFFLAGS, &request) != 0) return Failed("flags");
+  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
+  if (ioctl(control.get(), SIOCSIFFLAGS, &request) != 0) return Failed("set it up");
+  if (ioctl(control.get(), SIOCGIFINDEX, &request) != 0) return Failed("index");
+  device.if_index = request.ifr_ifindex;
+  return device;
+}
+
+}  // namespace
 
 Result<VipRoutes> VipRoutes::Open(const std::string& network_namespace, uint32_t table) {
   Result<netlink::Socket> socket = netlink::Socket::Open({.network_namespace = network_namespace,
@@ -14,7 +52,9 @@ Result<VipRoutes> VipRoutes::Open(const std::string& network_namespace, uint32_t
                                                           .receive_buffer_bytes = 0,
                                                           .strict = true});
   if (!socket.ok()) return socket.status();
-  return VipRoutes(std::move(*socket), table);
+  Result<Device> device = InNamespace(network_namespace, MakeDevice);
+  if (!device.ok()) return device.status();
+  return VipRoutes(std::move(*socket), table, std::move(device->fd), device->if_index);
 }
 
 std::vector<Status> VipRoutes::Apply(const std::set<IpPrefix>& vips) {
@@ -41,20 +81,23 @@ std::vector<Status> VipRoutes::Apply(const std::set<IpPrefix>& vips) {
   };
   std::set<IpPrefix> missing = vips;
   for (const netlink::RouteMessage& route : existing) {
-    if (route.type == RTN_BLACKHOLE && missing.erase(route.destination) == 1) continue;
+    const bool right = route.type == RTN_UNICAST && route.nexthops.size() == 1 &&
+                       route.nexthops[0].if_index == if_index_;
+    if (right && missing.erase(route.destination) == 1) continue;
     netlink::RouteSpec spec;
     spec.destination = route.destination;
     spec.type = route.type;
     spec.table = table_;
     spec.protocol = kVipProtocol;
     spec.metric = route.metric;
+    spec.nexthops = route.nexthops;
     const Status status = socket_.Execute(netlink::RemoveRoute(spec));
     if (status.code() != StatusCode::kNotFound) note("remove VIP route ", spec.destination, status);
   }
   for (const IpPrefix& vip : missing) {
     netlink::RouteSpec spec;
     spec.destination = vip;
-    spec.type = RTN_BLACKHOLE;
+    spec.nexthops.push_back({.gateway = std::nullopt, .if_index = if_index_});
     spec.table = table_;
     spec.protocol = kVipProtocol;
     const Status status = socket_.Execute(netlink::AddRoute(spec, netlink::RouteWrite::kAdd));

@@ -129,6 +129,13 @@ def body(lab, says):
     drained(says, client, edge, flyoverd)
     held = flyoverd.json("show lookup 192.0.2.1")["lookups"][0]
     says.equal(held["action"], "none", "the FIB does not have the VIP's route")
+    flyoverd.kill()
+    flyoverd.process.wait()
+    says.check("192.0.2.1" not in router.ip("route").stdout, "a daemon that is killed takes its VIP routes with it")
+    for vip in VIPS:
+        says.expect(lambda v=vip: wait.until(lambda: not routed(edge, v), f"{v} gone", 20), f"killed: {vip} is withdrawn")
+    flyoverd.start()
+    says.expect(lambda: wait.until(lambda: fetched(client, VIPS[0]) == "web1", "an answer", 30), "after the kill it announces again")
     flyoverd.stop()
     says.check("192.0.2.1" not in router.ip("route").stdout, "a daemon that stops takes its VIP routes with it")
     flyoverd.start()

@@ -8,7 +8,7 @@ import time
 
 from lab import encapsulations, kernel, runner, topology, wait
 
-CHECK = {"http": {"path": "/healthz", "body": "well"}, "as_client": True, "interval": "500ms", "timeout": "400ms",
+CHECK = {"http": {"path": "/healthz", "body": "well"}, "as_client": True, "interval": "1s", "timeout": "900ms",
          "fall": 2, "rise": 2}
 ORDINARY = {**CHECK, "as_client": False}
 # Inside the subnet of a port: the kernel of the router answers ARP and ND for them, so there they are addresses of its own.
