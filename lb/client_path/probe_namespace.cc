@@ -1,27 +1,22 @@
 #include "lb/client_path/probe_namespace.h"
 
 #include <fcntl.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
+#include <linux/if_addr.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <thread>
 #include <utility>
 
 #include "common/namespace/namespace.h"
 #include "common/tap/tap_header.h"
+#include "common/tap/tun_device.h"
 #include "lb/client_path/socket_address.h"
-
-// Behind <net/if.h>, whose flags <linux/if.h> defines, too.
-#include <linux/if_addr.h>
 
 namespace flyover::lb {
 namespace {
@@ -31,34 +26,6 @@ constexpr char kDevice[] = "probes";
 constexpr int kMtu = 1400;
 
 Status Failed(const char* what) { return ErrnoStatus(StatusCode::kUnavailable, what, errno); }
-
-Status SetUp(int control, const char* name) {
-  ifreq request{};
-  std::strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
-  if (ioctl(control, SIOCGIFFLAGS, &request) != 0) return Failed("flags of the device");
-  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
-  if (ioctl(control, SIOCSIFFLAGS, &request) != 0) return Failed("set the device up");
-  return Status::Ok();
-}
-
-Result<int> SetMtuAndIndex(int control) {
-  ifreq request{};
-  std::strncpy(request.ifr_name, kDevice, sizeof(request.ifr_name) - 1);
-  request.ifr_mtu = kMtu;
-  if (ioctl(control, SIOCSIFMTU, &request) != 0) return Failed("MTU of the device");
-  if (ioctl(control, SIOCGIFINDEX, &request) != 0) return Failed("index of the device");
-  return request.ifr_ifindex;
-}
-
-Result<UniqueFd> OpenTun() {
-  UniqueFd tun(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
-  if (!tun.valid()) return Failed("open /dev/net/tun");
-  ifreq request{};
-  std::strncpy(request.ifr_name, kDevice, sizeof(request.ifr_name) - 1);
-  request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
-  if (ioctl(tun.get(), TUNSETIFF, &request) != 0) return Failed("make a TUN device");
-  return tun;
-}
 
 // Does nothing where there is no such file: then IPv6 is as it is.
 void AllowIpv6() {
@@ -85,18 +52,12 @@ Result<ProbeNamespace> ProbeNamespace::MakeHere() {
   UniqueFd self(open(NamespacePath("").c_str(), O_RDONLY | O_CLOEXEC));
   if (!self.valid()) return Failed("open the network namespace");
   AllowIpv6();
-  Result<UniqueFd> tun = OpenTun();
+  Result<TunDevice> tun = MakeTun({.name = kDevice, .header = true, .mtu = kMtu});
   if (!tun.ok()) return tun.status();
-  const UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!control.valid()) return Failed("socket");
-  const Result<int> if_index = SetMtuAndIndex(control.get());
-  if (!if_index.ok()) return if_index.status();
-  for (const char* const name : {"lo", kDevice}) {
-    if (Status status = SetUp(control.get(), name); !status.ok()) return status;
-  }
+  if (Status status = SetInterfaceUp("lo"); !status.ok()) return status;
   Result<netlink::Socket> netlink = netlink::Socket::Open({});
   if (!netlink.ok()) return netlink.status();
-  ProbeNamespace made(std::move(self), std::move(*tun), std::move(*netlink), *if_index);
+  ProbeNamespace made(std::move(self), std::move(tun->fd), std::move(*netlink), tun->if_index);
   if (Status status = made.AddDefaultRoutes(); !status.ok()) return status;
   return made;
 }

@@ -1,50 +1,14 @@
 #include "router/control/vip_routes.h"
 
-#include <fcntl.h>
-#include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "common/namespace/namespace.h"
+#include "common/tap/tun_device.h"
 #include "router/control/protocol_numbers.h"
 
 namespace flyover::router {
-namespace {
-
-struct Device {
-  UniqueFd fd;
-  int if_index;
-};
-
-Status Failed(const char* what) {
-  return ErrnoStatus(errno == EPERM ? StatusCode::kPermissionDenied : StatusCode::kUnavailable,
-                     std::string("device of VIP routes: ") + what, errno);
-}
-
-// Not persistent, and up. The kernel chooses the number in its name: there may be other daemons.
-Result<Device> MakeDevice() {
-  Device device{UniqueFd(open("/dev/net/tun", O_RDWR | O_CLOEXEC)), 0};
-  if (!device.fd.valid()) return Failed("open /dev/net/tun");
-  ifreq request{};
-  std::strncpy(request.ifr_name, "vips%d", sizeof(request.ifr_name) - 1);
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
-  if (ioctl(device.fd.get(), TUNSETIFF, &request) != 0) return Failed("make it");
-  const UniqueFd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (ioctl(control.get(), SIOCGIFFLAGS, &request) != 0) return Failed("flags");
-  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
-  if (ioctl(control.get(), SIOCSIFFLAGS, &request) != 0) return Failed("set it up");
-  if (ioctl(control.get(), SIOCGIFINDEX, &request) != 0) return Failed("index");
-  device.if_index = request.ifr_ifindex;
-  return device;
-}
-
-}  // namespace
 
 Result<VipRoutes> VipRoutes::Open(const std::string& network_namespace, uint32_t table) {
   Result<netlink::Socket> socket = netlink::Socket::Open({.network_namespace = network_namespace,
@@ -52,7 +16,9 @@ Result<VipRoutes> VipRoutes::Open(const std::string& network_namespace, uint32_t
                                                           .receive_buffer_bytes = 0,
                                                           .strict = true});
   if (!socket.ok()) return socket.status();
-  Result<Device> device = InNamespace(network_namespace, MakeDevice);
+  // The kernel chooses the number in its name: there may be other daemons.
+  Result<TunDevice> device =
+      InNamespace(network_namespace, [] { return MakeTun({.name = "vips%d"}); });
   if (!device.ok()) return device.status();
   return VipRoutes(std::move(*socket), table, std::move(device->fd), device->if_index);
 }
