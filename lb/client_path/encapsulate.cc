@@ -64,17 +64,18 @@ std::optional<std::vector<uint8_t>> InTunnel(const ClientWay& way, const IpAddre
   if (!way.source || way.source->family() != backend.family()) return std::nullopt;
   const Inner inner = ReadInner(packet);
   const uint8_t next = inner.v6 ? kProtoIpv6 : kProtoIpip;
+  const uint8_t protocol = *OuterProtocol(way);
   std::vector<uint8_t> out;
   switch (way.forward) {
     case ForwardMode::kGre:
-      AppendOuter(out, *way.source, backend, inner, kProtoGre, sizeof(GreHeader) + packet.size());
+      AppendOuter(out, *way.source, backend, inner, protocol, sizeof(GreHeader) + packet.size());
       Append(out, GreHeader{Be16(0), Be16(inner.v6 ? kEtherTypeIpv6 : kEtherTypeIpv4)});
       break;
     case ForwardMode::kGue: {
       const bool has_header = way.gue.variant == 0;
       const size_t length =
           sizeof(UdpHeader) + (has_header ? sizeof(GueHeader) : 0) + packet.size();
-      AppendOuter(out, *way.source, backend, inner, kProtoUdp, length);
+      AppendOuter(out, *way.source, backend, inner, protocol, length);
       const uint16_t port = kGuePorts | LoadBe16(packet.data() + transport.offset);
       Append(out, UdpHeader{Be16(port), Be16(way.gue.port), Be16(static_cast<uint16_t>(length)),
                             Be16(0)});
@@ -82,7 +83,7 @@ std::optional<std::vector<uint8_t>> InTunnel(const ClientWay& way, const IpAddre
       break;
     }
     default:
-      AppendOuter(out, *way.source, backend, inner, next, packet.size());
+      AppendOuter(out, *way.source, backend, inner, protocol, packet.size());
   }
   out.insert(out.end(), packet.begin(), packet.end());
   return out;
@@ -130,6 +131,19 @@ std::vector<uint8_t> Readdressed(const ClientWay& way, const IpAddress& backend,
 }
 
 }  // namespace
+
+std::optional<uint8_t> OuterProtocol(const ClientWay& way) {
+  switch (way.forward) {
+    case ForwardMode::kIpip:
+      return way.vip.is_v6() ? kProtoIpv6 : kProtoIpip;
+    case ForwardMode::kGre:
+      return kProtoGre;
+    case ForwardMode::kGue:
+      return kProtoUdp;
+    default:
+      return std::nullopt;
+  }
+}
 
 std::optional<Transport> TransportOf(std::span<const uint8_t> packet) {
   if (packet.empty()) return std::nullopt;

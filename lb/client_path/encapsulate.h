@@ -22,6 +22,9 @@ namespace flyover::lb {
 std::optional<std::vector<uint8_t>> Encapsulate(const ClientWay& way, const IpAddress& backend,
                                                 std::span<const uint8_t> packet);
 
+// Of the outer header; nullopt: the way has none.
+std::optional<uint8_t> OuterProtocol(const ClientWay& way);
+
 // Where the packet's transport header begins, and which it is; nullopt: nothing of its kind.
 struct Transport {
   size_t offset = 0;

@@ -14,6 +14,7 @@
 
 #include "common/net/byte_order.h"
 #include "common/net/headers.h"
+#include "lb/client_path/encapsulate.h"
 #include "lb/client_path/socket_address.h"
 #include "lb/health/datagram_probe.h"
 
@@ -27,20 +28,6 @@ Status Failed(const char* what) { return ErrnoStatus(StatusCode::kUnavailable, w
 
 std::chrono::milliseconds Since(Clock::time_point begun) {
   return std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - begun);
-}
-
-// Of the outer header; nothing: the way has none.
-std::optional<uint8_t> OuterProtocol(const ClientWay& way) {
-  switch (way.forward) {
-    case ForwardMode::kIpip:
-      return way.vip.is_v6() ? kProtoIpv6 : kProtoIpip;
-    case ForwardMode::kGre:
-      return kProtoGre;
-    case ForwardMode::kGue:
-      return kProtoUdp;
-    default:
-      return std::nullopt;
-  }
 }
 
 // What an ICMP error says to packets of `protocol` towards `backend`; nothing: it is about
@@ -211,7 +198,7 @@ AttemptResult Attempts::Echo(const ClientWay* way, const IpAddress& backend) {
     if (flow != nullptr && !flow->error().empty()) {
       return {Kind::kNotSent, flow->error(), Since(begun), 0};
     }
-    if (result) return {Kind::kSilent, result->reason, Since(begun), 0};
+    if (result) return {Kind::kSilent, "", Since(begun), 0};
   }
 }
 

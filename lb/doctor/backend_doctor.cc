@@ -6,6 +6,7 @@
 #include "common/net/headers.h"
 #include "lb/client_path/client_way.h"
 #include "lb/doctor/attempt.h"
+#include "lb/service/backend_entry.h"
 
 namespace flyover::lb {
 namespace {
@@ -16,20 +17,6 @@ constexpr uint16_t kEthernetMtu = 1500;  // where the document does not say
 
 size_t IpHeader(const IpAddress& address) {
   return address.is_v4() ? sizeof(Ipv4Header) : sizeof(Ipv6Header);
-}
-
-// Bytes that the way puts in front.
-size_t Overhead(const ClientWay& way, const IpAddress& backend) {
-  switch (way.forward) {
-    case ForwardMode::kIpip:
-      return IpHeader(backend);
-    case ForwardMode::kGre:
-      return IpHeader(backend) + sizeof(GreHeader);
-    case ForwardMode::kGue:
-      return IpHeader(backend) + sizeof(UdpHeader) + (way.gue.variant == 0 ? sizeof(GueHeader) : 0);
-    default:
-      return 0;
-  }
 }
 
 class Examiner {
@@ -133,7 +120,8 @@ class Examiner {
   // What clients may send in one packet must fit into the tunnel.
   void Segments(uint16_t mss) {
     const size_t headers = IpHeader(way_.vip) + sizeof(TcpHeader);
-    const size_t overhead = Overhead(way_, backend_.address);
+    const size_t overhead =
+        MakeBackendEntry(kNoService, BackendState::kActive, service_, backend_).overhead;
     const uint16_t mtu = backend_.mtu != 0 ? backend_.mtu : kEthernetMtu;
     if (mss == 0 || overhead == 0 || mss + headers + overhead <= mtu) return;
     const size_t fits = mtu - overhead - headers;
