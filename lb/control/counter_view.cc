@@ -1,29 +1,26 @@
 #include "lb/control/counter_view.h"
 
 namespace flyover::lb {
+namespace {
+
+template <typename Id, typename Totals>
+Totals Since(const std::map<Id, Totals>& starts, Id id, Totals totals) {
+  if (const auto start = starts.find(id); start != starts.end()) totals -= start->second;
+  return totals;
+}
+
+}  // namespace
 
 FlowTotals CounterView::Service(ServiceId id) const {
-  FlowTotals totals = SumService(id);
-  if (const auto start = service_start_.find(id); start != service_start_.end()) {
-    totals -= start->second;
-  }
-  return totals;
+  return Since(service_start_, id, SumService(id));
 }
 
 FlowTotals CounterView::Backend(BackendId id) const {
-  FlowTotals totals = SumBackend(id);
-  if (const auto start = backend_start_.find(id); start != backend_start_.end()) {
-    totals -= start->second;
-  }
-  return totals;
+  return Since(backend_start_, id, SumBackend(id));
 }
 
 HandshakeTotals CounterView::Handshakes(BackendId id) const {
-  HandshakeTotals totals = SumHandshakes(id);
-  if (const auto start = handshake_start_.find(id); start != handshake_start_.end()) {
-    totals -= start->second;
-  }
-  return totals;
+  return Since(handshake_start_, id, SumHandshakes(id));
 }
 
 FlowTotals CounterView::SumService(ServiceId id) const {

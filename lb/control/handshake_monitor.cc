@@ -16,7 +16,7 @@ HandshakeMonitor::Count HandshakeMonitor::Since(const Sample& then, const Backen
 }
 
 void HandshakeMonitor::Update(const std::vector<Service>& services, Clock::time_point now) {
-  if (!samples_.empty() && now - samples_.back().at < kStep) return;
+  if (!Due(now)) return;
   swallowing_.clear();
   for (const Service& service : services) {
     if (samples_.empty()) break;

@@ -31,7 +31,11 @@ class HandshakeMonitor {
   };
   using Service = std::vector<Backend>;
 
-  // To be called at least every kStep; takes `services` into account no more often than that.
+  // Whether it is time for the next Update: kStep after the last one.
+  bool Due(Clock::time_point now) const {
+    return samples_.empty() || now - samples_.back().at >= kStep;
+  }
+  // Does nothing unless Due.
   void Update(const std::vector<Service>& services, Clock::time_point now);
 
   // More than half of its handshakes in the window met silence, of the other backends' not a

@@ -486,14 +486,7 @@ Status ServiceManager::SetWeight(std::string_view service, std::string_view back
 
 void ServiceManager::Tick(Clock::time_point now) {
   now_ = now;
-  std::vector<HandshakeMonitor::Service> handshakes;
-  for (const Service& service : services_) {
-    auto& backends = handshakes.emplace_back();
-    for (const Backend& backend : service.backends) {
-      backends.push_back({backend.id, counters_.Handshakes(backend.id)});
-    }
-  }
-  handshake_monitor_.Update(handshakes, now);
+  if (handshake_monitor_.Due(now)) WatchHandshakes(now);
   size_t ended = 0;
   for (Service& service : services_) {
     for (const Backend& backend : service.backends) ended += backend.ramp_since.has_value();
@@ -510,6 +503,17 @@ void ServiceManager::Tick(Clock::time_point now) {
   const auto hold = std::max({connection_config_.tcp_timeout, connection_config_.udp_timeout,
                               ChangeWindow(Protocol::kTcp), ChangeWindow(Protocol::kUdp)});
   backend_ids_.Collect(now, hold + 2 * kClockSlack, sweeps);
+}
+
+void ServiceManager::WatchHandshakes(Clock::time_point now) {
+  std::vector<HandshakeMonitor::Service> handshakes;
+  for (const Service& service : services_) {
+    auto& backends = handshakes.emplace_back();
+    for (const Backend& backend : service.backends) {
+      backends.push_back({backend.id, counters_.Handshakes(backend.id)});
+    }
+  }
+  handshake_monitor_.Update(handshakes, now);
 }
 
 std::vector<ServiceInfo> ServiceManager::Services() const {

@@ -167,6 +167,7 @@ class ServiceManager {
   std::vector<Service> Foresee(const LbConfig& config, const ServicesByName& running);
   void PlanEndpoints(const std::vector<Service>& next, ChangePlan& plan) const;
   void KeepHealthOf(const std::vector<Service>& services, WallTime wall_now);
+  void WatchHandshakes(Clock::time_point now);
   void Republish();
   void ChangeTable(Service& service, PoolTable next);
   std::chrono::seconds ChangeWindow(Protocol protocol) const;

@@ -125,6 +125,10 @@ class Cli {
     return kExitNoDaemon;
   }
 
+  int NotConnected(const Status& status) {
+    return status.code() == StatusCode::kUnavailable ? NoDaemon() : Complain(status);
+  }
+
   // The daemon's errors of a document are lines of their own, as compilers print them.
   int Refused(const Status& status) {
     if (!TakesDocument() || status.code() != StatusCode::kInvalidArgument) {
@@ -142,13 +146,12 @@ class Cli {
   int Request(const json& args) {
     auto client = ControlClient::Connect(invocation_.socket);
     if (!client.ok()) {
-      if (client.status().code() == StatusCode::kUnavailable) return NoDaemon();
       if (client.status().code() == StatusCode::kPermissionDenied) {
         return Complain({StatusCode::kPermissionDenied,
                          client.status().message() +
                              " (root and members of the document's control.group may)"});
       }
-      return Complain(client.status());
+      return NotConnected(client.status());
     }
     if (invocation_.stages) {
       // What lcores sample between the two calls.
@@ -187,10 +190,7 @@ class Cli {
     std::vector<std::string> addresses = invocation_.addresses;
     if (addresses.empty()) addresses.assign(std::istream_iterator<std::string>(std::cin), {});
     auto client = ControlClient::Connect(invocation_.socket);
-    if (!client.ok()) {
-      return client.status().code() == StatusCode::kUnavailable ? NoDaemon()
-                                                                : Complain(client.status());
-    }
+    if (!client.ok()) return NotConnected(client.status());
     json all = json::array();
     for (size_t at = 0; at < addresses.size(); at += kPortion) {
       std::string portion;
@@ -217,10 +217,7 @@ class Cli {
 
   int Drain() {
     auto client = ControlClient::Connect(invocation_.socket);
-    if (!client.ok()) {
-      return client.status().code() == StatusCode::kUnavailable ? NoDaemon()
-                                                                : Complain(client.status());
-    }
+    if (!client.ok()) return NotConnected(client.status());
     const Status status = RunDrainBox(
         invocation_.drain_box,
         [&](const std::string& command) { return client->Call(command, json::object(), kTimeout); },
@@ -234,10 +231,7 @@ class Cli {
 
   int Doctor() {
     auto client = ControlClient::Connect(invocation_.socket);
-    if (!client.ok()) {
-      return client.status().code() == StatusCode::kUnavailable ? NoDaemon()
-                                                                : Complain(client.status());
-    }
+    if (!client.ok()) return NotConnected(client.status());
     const Result<json> config = client->Call("show.config", json::object(), kTimeout);
     if (!config.ok()) return Complain(config.status());
     const auto all = RunDoctor(config->value("yaml", ""), invocation_.backend);
