@@ -48,11 +48,11 @@ def tsan(results):
 
 def gate(results):
     """The benchmark is no lab program: it is built for this alone."""
-    if "FLYOVER_BIN" not in os.environ and not bazel.build(["//tools/bench:flyover-bench"]):
+    if "FLYOVER_BIN" not in os.environ and not bazel.build(["//tools/flyover_bench:flyover-bench"]):
         results.add("the benchmark builds", False)
         return
     binaries = os.environ.get("FLYOVER_BIN") or bazel.info("bazel-bin")
-    instructions.run(results, pathlib.Path(binaries) / "tools/bench/flyover-bench")
+    instructions.run(results, pathlib.Path(binaries) / "tools/flyover_bench/flyover-bench")
 
 
 def all_labs():

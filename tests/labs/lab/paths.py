@@ -16,7 +16,7 @@ PROGRAMS = {
     "flyover": "tools/flyover/flyover",
     "flyover-tap-holder": "tools/flyover_tap_holder/flyover-tap-holder",
     "flyover-decap": "tools/decap/flyover-decap",
-    "flyover-bench": "tools/bench/flyover-bench",
+    "flyover-bench": "tools/flyover_bench/flyover-bench",
 }
 # Those that most labs and the demo run.
 COMMON = ("flyoverd", "flyover", "flyover-tap-holder", "flyover-decap")

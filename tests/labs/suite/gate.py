@@ -129,7 +129,7 @@ def run(results, program):
 
 
 if __name__ == "__main__":
-    binary = pathlib.Path(os.environ.get("FLYOVER_BIN", paths.REPOSITORY / "bazel-bin")) / "tools/bench/flyover-bench"
+    binary = pathlib.Path(os.environ.get("FLYOVER_BIN", paths.REPOSITORY / "bazel-bin")) / "tools/flyover_bench/flyover-bench"
     if sys.argv[1:] == ["--update"]:
         write_limits(measure(binary))
     else:
