@@ -60,39 +60,37 @@ std::optional<FragmentTable::Target> FragmentTable::FindAnywhere(
   return target;
 }
 
+void FragmentTable::Write(Entry& entry, uint64_t key, uint64_t value) {
+  entry.key.store(0, std::memory_order_release);
+  entry.value.store(value, std::memory_order_release);
+  entry.key.store(key, std::memory_order_release);
+}
+
 void FragmentTable::Learn(uint64_t key, const Target& target, uint32_t tick) {
-  const size_t set = SetOf(key);
-  Entry* place = nullptr;
-  uint32_t oldest = 0;
-  for (size_t i = set; i < set + kWays; ++i) {
-    Entry& entry = entries_[i];
-    const uint64_t known = entry.key.load(std::memory_order_relaxed);
-    if (known == key) {
-      place = &entry;
-      break;
+  Entry* const ways = &entries_[SetOf(key)];
+  unsigned place = 0;
+  while (place < kWays && ways[place].key.load(std::memory_order_relaxed) != key) ++place;
+  if (place == kWays) {
+    // The youngest in front. Whoever looks meanwhile may find one twice, none not at all.
+    for (unsigned w = kWays - 1; w > 0; --w) {
+      Write(ways[w], ways[w - 1].key.load(std::memory_order_relaxed),
+            ways[w - 1].value.load(std::memory_order_relaxed));
     }
-    const uint32_t age =
-        known == 0 ? UINT32_MAX : tick - TickOf(entry.value.load(std::memory_order_relaxed));
-    if (place == nullptr || age > oldest) {
-      place = &entry;
-      oldest = age;
-    }
+    place = 0;
   }
-  place->key.store(0, std::memory_order_release);
-  place->value.store(
-      uint64_t{target.service.value()} << 48 | uint64_t{target.backend.value()} << 32 | tick,
-      std::memory_order_release);
-  place->key.store(key, std::memory_order_release);
+  Write(ways[place], key,
+        uint64_t{target.service.value()} << 48 | uint64_t{target.backend.value()} << 32 | tick);
 }
 
 rte_mbuf* FragmentTable::Hold(rte_mbuf* m, const PacketMeta& meta, uint64_t key, uint32_t tick) {
-  rte_mbuf* displaced = nullptr;
-  if (held_count_ == kMostHeld) {
-    displaced = held_[0].m;
-    std::move(held_.begin() + 1, held_.end(), held_.begin());
-    --held_count_;
+  if (held_count_ < kMostHeld) {
+    HeldAt(held_count_++) = {m, meta, key, tick};
+    return nullptr;
   }
-  held_[held_count_++] = {m, meta, key, tick};
+  Held& oldest = HeldAt(0);
+  rte_mbuf* const displaced = oldest.m;
+  oldest = {m, meta, key, tick};
+  first_held_ = (first_held_ + 1) % kMostHeld;
   return displaced;
 }
 
@@ -101,10 +99,10 @@ void FragmentTable::Release(const std::vector<const FragmentTable*>& others, uin
   ready.size = late.size = 0;
   unsigned kept = 0;
   for (unsigned i = 0; i < held_count_; ++i) {
-    const Held held = held_[i];
+    const Held held = HeldAt(i);
     const bool known = FindAnywhere(others, held.key, tick).has_value();
     if (!known && tick - held.since < kPatience) {
-      held_[kept++] = held;
+      HeldAt(kept++) = held;
       continue;
     }
     Burst& to = known ? ready : late;
@@ -117,14 +115,14 @@ void FragmentTable::Release(const std::vector<const FragmentTable*>& others, uin
 void FragmentTable::ReleaseAll(Burst& all) {
   all.size = 0;
   for (unsigned i = 0; i < held_count_; ++i) {
-    all.pkt[all.size] = held_[i].m;
-    all.meta[all.size++] = held_[i].meta;
+    all.pkt[all.size] = HeldAt(i).m;
+    all.meta[all.size++] = HeldAt(i).meta;
   }
   held_count_ = 0;
 }
 
 void FragmentTable::CountHeld(HeldCounts& counts) const {
-  for (unsigned i = 0; i < held_count_; ++i) ++counts[SourceOf(held_[i].m).value()];
+  for (unsigned i = 0; i < held_count_; ++i) ++counts[SourceOf(HeldAt(i).m).value()];
 }
 
 }  // namespace flyover::lb

@@ -1,9 +1,10 @@
 // Where the fragments of a datagram to a VIP go: to the backend of its first one, which alone has
 // ports. Those that come earlier wait, few and shortly.
 //
-// Bounded: 2,048 datagrams and 16 waiting fragments a lcore. A datagram is known by 64 bits of a
-// keyed hash of what identifies it (RFC 791 3.2, RFC 8200 4.5), for a second or two; when its set
-// is full it replaces the oldest there.
+// Bounded: 2,048 datagrams and 64 waiting fragments a lcore, a burst: of one that comes whole in a
+// burst all but the first have to wait for it. A datagram is known by 64 bits of a keyed hash of
+// what identifies it (RFC 791 3.2, RFC 8200 4.5), for a second or two; when its set is full it
+// replaces the oldest there.
 //
 // Threads: its lcore. Others may call Find: the first fragment may have come to another lcore than
 // the rest, where a NIC spreads it by its ports.
@@ -30,7 +31,7 @@ uint64_t FragmentKey(const HashKey& key, rte_mbuf* m, const PacketMeta& meta);
 class FragmentTable {
  public:
   static constexpr unsigned kDatagrams = 2048;
-  static constexpr unsigned kMostHeld = 16;
+  static constexpr unsigned kMostHeld = kMaxBurst;
   // A quarter of a second is a tick.
   static constexpr uint32_t kLifetime = 8;  // of a datagram
   static constexpr uint32_t kPatience = 4;  // of a fragment that waits
@@ -79,10 +80,16 @@ class FragmentTable {
     uint32_t since = 0;
   };
 
+  static void Write(Entry& entry, uint64_t key, uint64_t value);
   static size_t SetOf(uint64_t key) { return (key >> 32) % (kDatagrams / kWays) * kWays; }
 
-  std::vector<Entry> entries_;
-  std::array<Held, kMostHeld> held_;  // in order of arrival
+  // The i-th in order of arrival.
+  Held& HeldAt(unsigned i) { return held_[(first_held_ + i) % kMostHeld]; }
+  const Held& HeldAt(unsigned i) const { return held_[(first_held_ + i) % kMostHeld]; }
+
+  std::vector<Entry> entries_;        // sets of kWays, the youngest first
+  std::array<Held, kMostHeld> held_;  // a ring
+  unsigned first_held_ = 0;
   unsigned held_count_ = 0;
 };
 

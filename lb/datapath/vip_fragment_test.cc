@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "common/net/headers.h"
 #include "lb/datapath/test_bed.h"
 
@@ -130,6 +132,26 @@ TEST_P(VipFragmentTest, AnotherLcoreMayHaveTheFirst) {
   const auto first = Send(First(7, 1234), 0);
   EXPECT_EQ(Resume(1), first);
   EXPECT_EQ(Send(Later(7), 1), first);
+}
+
+// Within one tick all are of one age: the one that came last was replaced first.
+TEST(FragmentTableTest, AFreshDatagramIsNotTheOneReplaced) {
+  constexpr uint64_t kStep = 0x9e3779b97f4a7c15ULL;
+  FragmentTable table;
+  std::vector<uint64_t> keys;
+  for (uint64_t n = 1; n <= FragmentTable::kDatagrams / 2; ++n) keys.push_back((n * kStep) | 1);
+  for (size_t n = 0; n < keys.size(); ++n) {
+    table.Learn(keys[n], {ServiceId(1), BackendId(static_cast<uint16_t>(n))}, 7);
+    for (size_t back = 0; back < std::min<size_t>(n + 1, 3); ++back) {
+      const auto found = table.Find(keys[n - back], 7);
+      ASSERT_TRUE(found.has_value()) << n << ", " << back << " before";
+      EXPECT_EQ(found->backend.value(), n - back);
+    }
+  }
+  const auto known =
+      std::ranges::count_if(keys, [&](uint64_t key) { return table.Find(key, 7).has_value(); });
+  // Two to a set of four in the mean.
+  EXPECT_GT(known, static_cast<int>(keys.size() * 9 / 10));
 }
 
 TEST_P(VipFragmentTest, ADatagramIsForgotten) {

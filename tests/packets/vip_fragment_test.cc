@@ -2,6 +2,7 @@
 // flow, the books balance while some wait, and nothing is left when they give up.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "common/testing/packet_printer.h"
@@ -104,6 +105,17 @@ TEST_P(VipFragmentPathTest, AllInOneBurst) {
   ASSERT_EQ(all.size(), 3u);
   EXPECT_EQ(all[1], all[0]);
   EXPECT_EQ(all[2], all[0]);
+}
+
+// A UDP datagram of 64 KB is 45 fragments of one burst; there was room for 16 of them.
+TEST_P(VipFragmentPathTest, ADatagramThatFillsABurst) {
+  lab_.Send(kP0, First(5, 99));
+  for (uint16_t n = 1; n < kMaxBurst; ++n) {
+    lab_.Send(kP0, Later(5, static_cast<uint16_t>(8 * n)));
+  }
+  const std::vector<unsigned> all = BackendsOf(lab_.Settle());
+  ASSERT_EQ(all.size(), size_t{kMaxBurst});
+  EXPECT_EQ(std::ranges::count(all, all[0]), kMaxBurst);
 }
 
 TEST_P(VipFragmentPathTest, AnOrphanIsDroppedInTime) {
