@@ -4,7 +4,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -12,12 +11,14 @@
 #include <cstring>
 
 #include "common/namespace/namespace.h"
+#include "common/netlink/datagram.h"
+#include "common/netlink/read_ahead.h"
 
 namespace flyover::netlink {
 namespace {
 
-// The kernel fills dump datagrams up to 32 KiB when it is offered that much.
-constexpr size_t kBufferBytes = 65536;
+// A dump that goes on for longer than these datagrams (some thousand messages) is read ahead.
+constexpr unsigned kReadHere = 8;
 
 StatusCode CodeOf(int error) {
   switch (error) {
@@ -112,7 +113,7 @@ bool ForEachMessage(Bytes datagram, const std::function<void(Bytes)>& each) {
 
 void Socket::Closer::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
 
-Socket::Socket(mnl_socket* socket) : socket_(socket), buffer_(kBufferBytes) {}
+Socket::Socket(mnl_socket* socket) : socket_(socket), buffer_(kDatagramBytes) {}
 Socket::Socket(Socket&&) noexcept = default;
 Socket& Socket::operator=(Socket&&) noexcept = default;
 Socket::~Socket() = default;
@@ -153,30 +154,13 @@ Result<Socket> Socket::Open(const Options& options) {
 }
 
 ssize_t Socket::ReceiveDatagram(std::chrono::milliseconds timeout) {
-  for (;;) {
-    sockaddr_nl sender{};
-    socklen_t sender_length = sizeof(sender);
-    const ssize_t n = recvfrom(fd(), buffer_.data(), buffer_.size(), MSG_DONTWAIT | MSG_TRUNC,
-                               reinterpret_cast<sockaddr*>(&sender), &sender_length);
-    if (n >= 0) {
-      // Another process may send to our port id; only the kernel's word counts.
-      if (sender.nl_pid != 0) continue;
-      if (static_cast<size_t>(n) > buffer_.size()) {
-        errno = ENOBUFS;  // cut short: as good as lost
-        return -1;
-      }
-      return n;
-    }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN || timeout.count() == 0) return -1;
-    pollfd wait{fd(), POLLIN, 0};
-    const int ready = poll(&wait, 1, static_cast<int>(timeout.count()));
-    if (ready == 0) {
-      errno = ETIMEDOUT;
-      return -1;
-    }
-    if (ready < 0 && errno != EINTR) return -1;
-  }
+  return netlink::ReceiveDatagram(fd(), buffer_, timeout);
+}
+
+std::optional<Bytes> Socket::NextHere(std::chrono::milliseconds timeout) {
+  const ssize_t n = ReceiveDatagram(timeout);
+  if (n < 0) return std::nullopt;
+  return Bytes(buffer_.data(), static_cast<size_t>(n));
 }
 
 Result<uint32_t> Socket::Send(Request request) {
@@ -213,7 +197,8 @@ Status Socket::Execute(Request request, std::chrono::milliseconds timeout) {
 }
 
 Result<DumpOutcome> Socket::Dump(Request request, const std::function<void(Bytes)>& each,
-                                 std::chrono::milliseconds timeout) {
+                                 std::chrono::milliseconds timeout,
+                                 std::span<const unsigned> cpus) {
   Discard();
   if (!request.complete()) return Status(StatusCode::kInvalidArgument, "netlink request too long");
   const uint32_t sequence = ++sequence_;
@@ -224,10 +209,12 @@ Result<DumpOutcome> Socket::Dump(Request request, const std::function<void(Bytes
   bool done = false;
   bool interrupted = false;
   Status failure;
-  while (!done) {
-    const ssize_t n = ReceiveDatagram(timeout);
-    if (n < 0) return ErrnoStatusHere("netlink dump");
-    const bool whole = ForEachMessage({buffer_.data(), static_cast<size_t>(n)}, [&](Bytes message) {
+  std::optional<ReadAhead> ahead;
+  for (unsigned count = 0; !done; ++count) {
+    if (count == kReadHere) ahead.emplace(fd(), timeout, cpus);
+    const std::optional<Bytes> datagram = ahead ? ahead->Next() : NextHere(timeout);
+    if (!datagram) return ErrnoStatusHere("netlink dump");
+    const bool whole = ForEachMessage(*datagram, [&](Bytes message) {
       const auto header = LoadUnaligned<nlmsghdr>(message.data());
       if (header.nlmsg_seq != sequence || done) return;
       if ((header.nlmsg_flags & NLM_F_DUMP_INTR) != 0) interrupted = true;

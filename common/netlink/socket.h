@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,9 +70,11 @@ class Socket {
   Status Execute(Request request, std::chrono::milliseconds timeout = kDefaultTimeout);
 
   // Sends a dump request and calls `each` for every message of the answer. `timeout` bounds each
-  // silence, not the whole.
+  // silence, not the whole. A long one is received on a thread of its own meanwhile (read_ahead.h),
+  // which may run on `cpus`; empty: where the caller may.
   Result<DumpOutcome> Dump(Request request, const std::function<void(Bytes)>& each,
-                           std::chrono::milliseconds timeout = kDefaultTimeout);
+                           std::chrono::milliseconds timeout = kDefaultTimeout,
+                           std::span<const unsigned> cpus = {});
 
   // Sends without waiting; the Ack comes by Receive with the sequence number returned here.
   Result<uint32_t> Send(Request request);
@@ -88,6 +92,7 @@ class Socket {
   explicit Socket(mnl_socket* socket);
   // One datagram from the kernel into buffer_; its size, or -1 with errno set.
   ssize_t ReceiveDatagram(std::chrono::milliseconds timeout);
+  std::optional<Bytes> NextHere(std::chrono::milliseconds timeout);
   void Discard();
 
   std::unique_ptr<mnl_socket, Closer> socket_;

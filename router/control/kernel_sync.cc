@@ -153,7 +153,12 @@ Result<std::vector<RouteDifference>> KernelSync::Diff(Clock::time_point now) {
   return differences;
 }
 
-Status KernelSync::Start(Clock::time_point now) { return Resync(now); }
+Status KernelSync::Start(Clock::time_point now) {
+  dump_cpus_ = options_.first_dump_cpus;
+  Status status = Resync(now);
+  dump_cpus_.clear();
+  return status;
+}
 
 Status KernelSync::Resync(Clock::time_point now) {
   Status status = DumpAll(now);
@@ -369,12 +374,15 @@ Status KernelSync::DumpTable(netlink::Request (*request)(uint8_t),
                              const std::function<void(Bytes)>& each, bool& complete) {
   complete = true;
   for (const uint8_t family : families) {
-    auto outcome = requests_.Dump(request(family), each);
+    const auto dump = [&] {
+      return requests_.Dump(request(family), each, netlink::Socket::kDefaultTimeout, dump_cpus_);
+    };
+    auto outcome = dump();
     for (int attempt = 1; attempt < kDumpAttempts; ++attempt) {
       if (!outcome.ok() || *outcome != netlink::DumpOutcome::kInterrupted) break;
       Log(LogArea::kNetlink, LogLevel::kDebug, "a table changed while it was read; again");
       again(family);
-      outcome = requests_.Dump(request(family), each);
+      outcome = dump();
     }
     if (!outcome.ok()) return outcome.status();
     // A dump with gaps still tells what is there, not what is gone.
@@ -449,7 +457,7 @@ Status KernelSync::DumpTables(Clock::time_point now) {
   if (!status.ok()) return status;
   neighbors_.FinishDump(complete);
 
-  routes_.BeginDump();
+  routes_.BeginDump(RouteMirror::Telling::kAsTheyCome);
   status = DumpTable(
       netlink::DumpRoutes, netlink::kIpFamilies,
       [this](uint8_t family) { routes_.RestartDump(FamilyOf(family)); },

@@ -85,6 +85,9 @@ class KernelSync {
     std::vector<PortTap> ports;         // those of the VRF
     std::vector<uint32_t> tables{254};  // in order of preference
     size_t receive_buffer_bytes = 64u << 20;
+    // Where the first dump's receiving thread may run (netlink/read_ahead.h): also on the lcores'
+    // CPUs, since nothing is forwarded before it is over. Later ones: where the caller may.
+    std::vector<unsigned> first_dump_cpus = {};
     // Called from Start, Resync, OnReadable and Tick. Each may be empty.
     std::function<void(const PortLinkChange&)> on_link_change;
     std::function<void(const KernelAddresses&)> on_addresses_change;
@@ -197,6 +200,7 @@ class KernelSync {
   std::vector<PortLinkChange> link_changes_;  // not told yet
   std::vector<PortIndex> links_up_;
   bool dump_wanted_ = false;
+  std::vector<unsigned> dump_cpus_;
   Clock::time_point next_dump_{};
   Clock::time_point last_dump_{};
   std::optional<Clock::time_point> behind_since_;

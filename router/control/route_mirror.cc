@@ -193,7 +193,9 @@ void RouteMirror::Apply(const RouteMessage& m) {
   Publish(key, slot);
 }
 
-void RouteMirror::BeginDump() {
+void RouteMirror::BeginDump(Telling telling) {
+  // Of what is known already some may not come again.
+  telling_ = slots_.size() == 0 ? telling : Telling::kAtEnd;
   for (uint32_t& generation : generation_) ++generation;
   dumped_broadcasts_.clear();
   nexthop_ids_.clear();
@@ -202,6 +204,7 @@ void RouteMirror::BeginDump() {
 
 void RouteMirror::RestartDump(IpFamily family) {
   TakeArrived();
+  telling_ = Telling::kAtEnd;  // what came the first time only has to go
   ++generation_[family == IpFamily::kIpv4 ? 0 : 1];
   if (family == IpFamily::kIpv4) dumped_broadcasts_.clear();
 }
@@ -209,6 +212,7 @@ void RouteMirror::RestartDump(IpFamily family) {
 void RouteMirror::ApplyDumped(RouteMessage m) {
   if (!Wanted(m)) return;
   slots_.Prefetch({m.destination, m.metric});
+  if (telling_ == Telling::kAsTheyCome) sink_.Prefetch(m.destination);
   arriving_.push_back(std::move(m));
   if (arriving_.size() == kArriving) TakeArrived();
 }
@@ -229,6 +233,7 @@ void RouteMirror::TakeDumped(RouteMessage m) {
   Entry entry = EntryOf(std::move(m));
   if (entry.nexthop_id != 0) nexthop_ids_.insert(entry.nexthop_id);
   slot.entries.push_back(std::move(entry));
+  if (telling_ == Telling::kAsTheyCome) Publish(key, slot);
 }
 
 void RouteMirror::FinishDump(bool complete) {
@@ -238,6 +243,7 @@ void RouteMirror::FinishDump(bool complete) {
   } else {
     broadcasts_.merge(dumped_broadcasts_);
   }
+  if (telling_ == Telling::kAsTheyCome) return;
   std::vector<Key> gone;
   const auto publish = [&](const Key& key, Slot& slot) {
     if (complete && slot.generation != Generation(key)) slot.entries.clear();

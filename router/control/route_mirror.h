@@ -51,7 +51,13 @@ class RouteMirror {
 
   // A dump: Begin, every route of both families, Finish. What the dump did not mention goes, unless
   // the dump may have gaps. A dump that failed is simply begun again.
-  void BeginDump();
+  //
+  // kAtEnd tells the sink of each prefix and metric once, in Finish. kAsTheyCome, of a first dump,
+  // tells it of each route at once, so of some keys several times: while the rest is still being
+  // read, with everything that it needs in the caches, and in the kernel's order, which is that of
+  // the addresses.
+  enum class Telling : uint8_t { kAtEnd, kAsTheyCome };
+  void BeginDump(Telling telling = Telling::kAtEnd);
   // The family's routes come once more, from the first on: they had changed meanwhile.
   void RestartDump(IpFamily family);
   void ApplyDumped(netlink::RouteMessage message);
@@ -132,6 +138,7 @@ class RouteMirror {
   // Of a dump, not yet in `slots_`: where they will be is being fetched.
   static constexpr size_t kArriving = 32;
   std::vector<netlink::RouteMessage> arriving_;
+  Telling telling_ = Telling::kAtEnd;
   Broadcasts broadcasts_;
   Broadcasts dumped_broadcasts_;
   std::set<uint32_t>

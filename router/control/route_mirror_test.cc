@@ -256,6 +256,40 @@ TEST_F(RouteMirrorTest, DumpAddsChangesAndRemovesOnlyWhatDiffers) {
   EXPECT_EQ(mirror.size(), 3u);
 }
 
+TEST_F(RouteMirrorTest, AFirstDumpIsToldAsItComes) {
+  mirror.BeginDump(RouteMirror::Telling::kAsTheyCome);
+  // In other tables, then in the one that is preferred; enough that none waits to be taken.
+  for (int n = 0; n < 64; ++n) {
+    mirror.ApplyDumped(
+        Message(("10." + std::to_string(n) + ".0.0/16").c_str(), {Via("192.0.2.1", kWan)})
+            .Table(100));
+  }
+  EXPECT_EQ(rib.routes.size(), 64u);
+  EXPECT_EQ(rib.At("10.1.0.0/16 0"), kVia + " 0/192.0.2.1/1");
+  mirror.ApplyDumped(Message("10.1.0.0/16", {Via("10.0.0.2", kLan)}));
+  mirror.FinishDump(true);
+  EXPECT_EQ(rib.At("10.1.0.0/16 0"), kVia + " 1/10.0.0.2/1");
+  EXPECT_EQ(rib.routes.size(), 64u);
+  // The next one is compared.
+  rib.writes = 0;
+  mirror.BeginDump(RouteMirror::Telling::kAsTheyCome);
+  mirror.ApplyDumped(Message("10.1.0.0/16", {Via("10.0.0.2", kLan)}));
+  mirror.FinishDump(true);
+  EXPECT_EQ(rib.writes, 63);
+  EXPECT_EQ(mirror.size(), 1u);
+}
+
+TEST_F(RouteMirrorTest, WhatAnInterruptedFirstDumpToldGoesAgain) {
+  mirror.BeginDump(RouteMirror::Telling::kAsTheyCome);
+  mirror.ApplyDumped(Message("10.1.0.0/16", {Via("10.0.0.2", kLan)}));
+  mirror.ApplyDumped(Message("10.2.0.0/16", {Via("10.0.0.2", kLan)}));
+  mirror.RestartDump(IpFamily::kIpv4);
+  mirror.ApplyDumped(Message("10.2.0.0/16", {Via("10.0.0.9", kLan)}));
+  mirror.FinishDump(true);
+  EXPECT_EQ(rib.At("10.1.0.0/16 0"), "none");
+  EXPECT_EQ(rib.At("10.2.0.0/16 0"), kVia + " 1/10.0.0.9/1");
+}
+
 // Routes that announce VIPs are for routing daemons: forwarding by them would be a blackhole.
 TEST_F(RouteMirrorTest, RoutesOfVipsAreNotTaken) {
   for (const char* const prefix : {"192.0.2.1/32", "2001:db8:100::1/128"}) {

@@ -74,7 +74,11 @@ using RouteKey = std::pair<IpPrefix, uint32_t>;
 }  // namespace
 
 Result<StaticState> StaticState::Open(const std::string& network_namespace) {
-  Result<netlink::Socket> socket = netlink::Socket::Open({network_namespace, {}, 0});
+  // Strict: of a full table the kernel then sends our routes only.
+  Result<netlink::Socket> socket = netlink::Socket::Open({.network_namespace = network_namespace,
+                                                          .groups = {},
+                                                          .receive_buffer_bytes = 0,
+                                                          .strict = true});
   if (!socket.ok()) return socket.status();
   return StaticState(std::move(*socket));
 }
@@ -209,12 +213,14 @@ Result<RouteSpec> StaticState::SpecOf(const StaticRoute& route) const {
 void StaticState::ApplyRoutes(std::vector<Status>& errors) {
   std::multimap<RouteKey, RouteMessage> ours;
   for (const uint8_t family : netlink::kIpFamilies) {
-    const auto outcome = socket_.Dump(netlink::DumpRoutes(family), [&](Bytes b) {
+    const netlink::Request request = netlink::DumpRoutesOf(family, RT_TABLE_MAIN, kStaticProtocol);
+    const auto outcome = socket_.Dump(request, [&](Bytes b) {
       const auto m = netlink::ParseRoute(b);
       if (!m || m->protocol != kStaticProtocol || (m->flags & RTM_F_CLONED) != 0) return;
       ours.emplace(RouteKey(m->destination, m->metric), *m);
     });
-    if (!outcome.ok()) {
+    // A table that has never had a route.
+    if (!outcome.ok() && outcome.status().code() != StatusCode::kNotFound) {
       errors.push_back(outcome.status());
       return;
     }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "common/dpdk/eal.h"
 #include "common/log/log.h"
 #include "common/tap/tap_holder_client.h"
 #include "tools/flyoverd/dataplane/port_features.h"
@@ -20,6 +21,8 @@ constexpr milliseconds kDevicePeriod{100};
 constexpr milliseconds kSyncPeriod{100};
 constexpr milliseconds kSysctlPeriod{1000};
 constexpr milliseconds kUsePeriod{1000};
+// A copper link takes two to three seconds to negotiate.
+constexpr milliseconds kLinkPatience{4000};
 
 // Ethernet is inside of VXLAN only.
 bool IsPointToPoint(const std::optional<TunnelConfig>& tunnel) {
@@ -54,7 +57,8 @@ KernelSide::KernelSide(EventLoop& loop, Dataplane& dataplane, std::function<void
 KernelSide::~KernelSide() = default;
 
 std::optional<StartError> KernelSide::Start(const Document& document,
-                                            const std::string& holder_socket) {
+                                            const std::string& holder_socket,
+                                            const std::vector<unsigned>& lcore_cpus) {
   holder_socket_ = holder_socket;
   if (auto error = OpenVrfs(document)) return error;
   std::vector<ExceptionTap> taps;
@@ -86,10 +90,11 @@ std::optional<StartError> KernelSide::Start(const Document& document,
     rib_->SetPort(PortIndex(static_cast<uint8_t>(p)),
                   {.mac = ports_[p].mac,
                    .mtu = ports_[p].mtu,
+                   .up = ports_[p].up_for_routes(links_known_),
                    .point_to_point = IsPointToPoint(ports_[p].tunnel),
                    .vrf = ports_[p].vrf});
   }
-  if (auto error = StartSync(document)) return error;
+  if (auto error = StartSync(document, lcore_cpus)) return error;
   ApplyStatic(document);
   WatchKernel();
   return std::nullopt;
@@ -148,12 +153,16 @@ std::optional<StartError> KernelSide::OpenTap(PortIndex index, const PortConfig&
   return std::nullopt;
 }
 
-Status KernelSide::StartVrf(KernelVrf& vrf, const Document& document) {
+Status KernelSide::StartVrf(KernelVrf& vrf, const Document& document,
+                            const std::vector<unsigned>& lcore_cpus) {
   router::KernelSync::Options options;
   for (size_t p = 0; p < document.ports.size(); ++p) {
     if (ports_[p].vrf != vrf.index()) continue;
     options.ports.push_back({PortIndex(static_cast<uint8_t>(p)), document.ports[p].tap});
   }
+  options.first_dump_cpus = AllowedCpus();
+  options.first_dump_cpus.insert(options.first_dump_cpus.end(), lcore_cpus.begin(),
+                                 lcore_cpus.end());
   options.on_link_change = [this](const router::PortLinkChange& change) { OnLinkChange(change); };
   options.on_addresses_change = [this](const router::KernelAddresses&) {
     PublishPorts();
@@ -170,14 +179,16 @@ Status KernelSide::StartVrf(KernelVrf& vrf, const Document& document) {
   return vrf.OpenSync(std::move(options), *rib_);
 }
 
-std::optional<StartError> KernelSide::StartSync(const Document& document) {
+std::optional<StartError> KernelSide::StartSync(const Document& document,
+                                                const std::vector<unsigned>& lcore_cpus) {
   const auto fail = [&](const KernelVrf& vrf, const Status& status) {
     const std::string path = vrf.index() == kMainVrf ? "kernel" : "vrfs." + vrf.name();
     return StartError{document.router.KernelOf(vrf.index(), document.kernel).mark, path,
                       status.message()};
   };
   for (const auto& vrf : vrfs_) {
-    if (Status status = StartVrf(*vrf, document); !status.ok()) return fail(*vrf, status);
+    if (Status status = StartVrf(*vrf, document, lcore_cpus); !status.ok())
+      return fail(*vrf, status);
   }
   PollDevices();
   for (const auto& vrf : vrfs_) {
@@ -324,7 +335,17 @@ void KernelSide::PollDevices() {
     }
     state.link = link;
   }
+  if (!links_known_ && LinksSettled()) links_known_ = changed = true;
   if (changed) PublishPorts();
+}
+
+void KernelSide::Launched() { launched_ = Now(); }
+
+bool KernelSide::LinksSettled() const {
+  if (!launched_) return false;
+  if (Now() - *launched_ > kLinkPatience) return true;
+  return std::ranges::none_of(
+      ports_, [](const PortState& port) { return port.present && port.admin_up && !port.link.up; });
 }
 
 LinkState KernelSide::LinkOf(PortIndex port) {
@@ -359,7 +380,7 @@ void KernelSide::PublishPorts() {
     rib_->SetPort(PortIndex(static_cast<uint8_t>(p)),
                   {.mac = state.mac,
                    .mtu = state.mtu,
-                   .up = entry.up,
+                   .up = state.up_for_routes(links_known_),
                    .point_to_point = IsPointToPoint(state.tunnel),
                    .vrf = state.vrf});
     if (state.tunnel) {

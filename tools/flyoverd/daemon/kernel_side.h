@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,7 +32,11 @@ class KernelSide {
   ~KernelSide();
 
   // TAPs, holder, exception thread, first dump, static state. The lcores do not run yet.
-  std::optional<StartError> Start(const Document& document, const std::string& holder_socket);
+  // `lcore_cpus`: nothing runs there yet.
+  std::optional<StartError> Start(const Document& document, const std::string& holder_socket,
+                                  const std::vector<unsigned>& lcore_cpus);
+  // Devices and lcores have been started.
+  void Launched();
   // After the lcores stopped.
   void Stop();
 
@@ -69,6 +74,10 @@ class KernelSide {
     LinkState link;
     std::unique_ptr<TapDevice> tap;
     bool up() const { return present && admin_up && link.up; }
+    // As the RIB sees it. Until devices have been started, and had the time to find their link, it
+    // is taken to be there, as the kernel's routes are: a full table would otherwise be filled,
+    // emptied and filled again.
+    bool up_for_routes(bool links_known) const { return links_known ? up() : present && admin_up; }
   };
 
   KernelVrf& VrfOf(PortIndex port) const { return *vrfs_[ports_[port.value()].vrf.value()]; }
@@ -76,8 +85,10 @@ class KernelSide {
   std::optional<StartError> OpenTap(PortIndex index, const PortConfig& config,
                                     const std::string& holder_socket,
                                     std::vector<ExceptionTap>& taps);
-  std::optional<StartError> StartSync(const Document& document);
-  Status StartVrf(KernelVrf& vrf, const Document& document);
+  std::optional<StartError> StartSync(const Document& document,
+                                      const std::vector<unsigned>& lcore_cpus);
+  Status StartVrf(KernelVrf& vrf, const Document& document,
+                  const std::vector<unsigned>& lcore_cpus);
   void WatchKernel();
   void OnLinkChange(const router::PortLinkChange& change);
   // What `ip link set` did to a TAP, done to its port.
@@ -85,6 +96,8 @@ class KernelSide {
   Status ApplyMtu(PortIndex port, uint16_t mtu);
   void RecreateTap(PortIndex port);
   void PollDevices();
+  // All links are up, or have had kLinkPatience since the launch.
+  bool LinksSettled() const;
   LinkState LinkOf(PortIndex port);
   void ServeResolveRequests();
   void ReportUse();
@@ -98,6 +111,8 @@ class KernelSide {
   Dataplane& dataplane_;
   std::function<void()> on_addresses_;
   std::array<PortState, kMaxPorts> ports_;
+  bool links_known_ = false;
+  std::optional<std::chrono::steady_clock::time_point> launched_;
   std::string holder_socket_;
   std::unique_ptr<ExceptionThread> exception_;
   std::unique_ptr<router::Rib> rib_;
