@@ -86,7 +86,8 @@ std::optional<StartError> Daemon::Start() {
   kernel_ = std::make_unique<KernelSide>(loop_, *dataplane_, [this] {
     if (balancer_ != nullptr) balancer_->PlaceVips(kernel_->sync().addresses());
   });
-  if (auto error = kernel_->Start(document_, runtime_dir_->HolderSocket(), lcore_cpus_)) return error;
+  if (auto error = kernel_->Start(document_, runtime_dir_->HolderSocket(), lcore_cpus_))
+    return error;
   balancer_ = std::make_unique<BalancerSide>(loop_, *dataplane_);
   if (auto error = balancer_->Start(document_, kernel_->sync().addresses())) return error;
   if (Status status = dataplane_->Launch(); !status.ok()) {
