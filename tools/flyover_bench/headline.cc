@@ -42,6 +42,10 @@ constexpr std::array kPromises = {
     Promise{"IPIP service, 1M flows with entries", "path", Form::kTicks, "lb-ipip-kept-1m", "",
             true, 145},
     Promise{"IPIP service, new flows", "path", Form::kTicks, "lb-new-flows", "", true, 195},
+    Promise{"second lcore, routes: throughput of both", "path", Form::kRatio, "router-64",
+            "router-64, 2 lcores", false, 1.9},
+    Promise{"second lcore, service: throughput of both", "path", Form::kRatio, "lb-ipip-4k",
+            "lb-ipip-4k, 2 lcores", false, 1.9},
     Promise{"IPIP service, new flows a second", "path", Form::kPerSecond, "lb-new-flows", "", false,
             4},
 };

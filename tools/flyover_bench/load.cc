@@ -34,6 +34,8 @@ const std::array kLoads = {
          .choice = FlowChoice::kZipf},
     Load{.name = "router-ecmp", .what = "IPv4, routes with 4 next hops", .next_hops = 4},
     Load{.name = "router-imix", .what = "IPv4, IMIX sizes 7:4:1", .imix = true},
+    Load{.name = "router-jumbo", .what = "IPv4, frames of 9,014 bytes", .frame = kLongestFrame},
+    Load{.name = "router-fragments", .what = "IPv4, every packet in two fragments", .fragments = 1},
     Load{.name = "router6-64", .what = "IPv6, 1,000 routes, 4,096 flows", .ipv6 = true},
     Load{.name = "router6-full-table",
          .what = "IPv6, 230k routes, 1M flows",
@@ -59,6 +61,10 @@ const std::array kLoads = {
          .what = "service, L2-DSR, 4,096 established flows",
          .services = 1,
          .l2dsr = true},
+    Load{.name = "lb-fragments",
+         .what = "service, IPIP, half of the packets are fragments",
+         .services = 1,
+         .fragments = 0.5},
     Load{.name = "lb-1000-services", .what = "1,000 services, IPIP, 4,096 flows", .services = 1000},
     Load{.name = "lb-new-flows",
          .what = "service, IPIP, every packet a new flow",
@@ -89,17 +95,26 @@ Status CheckLoad(const Load& load) {
     return Status(StatusCode::kInvalidArgument, load.name + ": " + why);
   };
   const uint16_t least = !load.ipv6 ? 60 : load.services > 0 ? 74 : 62;
-  if (load.frame != 0 && (load.frame < least || load.frame > 1514)) {
+  if (load.frame != 0 && (load.frame < least || load.frame > kLongestFrame)) {
     return refuse("frame " + std::to_string(load.frame) + "; accepted: " + std::to_string(least) +
-                  " to 1514 bytes (without FCS)");
+                  " to " + std::to_string(kLongestFrame) + " bytes (without FCS)");
   }
-  if (load.services > 0 && !load.l2dsr && (load.frame > 1474 || load.imix)) {
+  if (load.services > 0 && !load.l2dsr &&
+      (load.imix || (load.frame > 1474 && load.frame <= 1514) || load.frame > kLongestFrame - 40)) {
     return refuse(
         "a full frame does not fit an IPIP tunnel of the same MTU; accepted: frames of up "
-        "to 1474 bytes");
+        "to 1474 bytes, or 1515 to 8974");
   }
   if (load.new_flows > 0 && load.services == 0) {
     return refuse("new flows mean nothing to a router; accepted: with a load that has services");
+  }
+  if (load.fragments > 0 &&
+      (load.imix || load.frame != 0 || load.new_flows > 0 || load.choice != FlowChoice::kUniform)) {
+    return refuse("fragments are of the smallest frames and of flows one after the other");
+  }
+  if (load.replay != nullptr && (load.services > 0 || load.frame != 0 || load.imix ||
+                                 load.fragments > 0 || load.choice != FlowChoice::kUniform)) {
+    return refuse("the frames of a file are sent as they are; accepted: loads that are routed");
   }
   if (load.l2dsr && load.ipv6) return refuse("L2-DSR is measured with IPv4");
   if (load.services > 1000) return refuse("accepted: up to 1000 services");

@@ -2,12 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "common/base/status.h"
 
 namespace flyover {
+
+struct Replay;
+
+// Without FCS: a port of MTU 9000.
+inline constexpr uint16_t kLongestFrame = 9014;
 
 enum class FlowChoice : uint8_t {
   kUniform,  // one after the other: every packet another flow, so another line of every table
@@ -31,8 +37,10 @@ struct Load {
   bool l2dsr = false;      // else IPIP
   // The services had one backend when their flows began: nearly all flows need entries.
   bool kept = false;
-  double new_flows = 0;  // share of packets that open a flow of their own
-  bool syn = false;      // these packets are SYNs: a flood
+  double new_flows = 0;                       // share of packets that open a flow of their own
+  bool syn = false;                           // these packets are SYNs: a flood
+  double fragments = 0;                       // share of packets that are fragments, two of each
+  std::shared_ptr<const Replay> replay = {};  // these frames are sent; null: made ones
   uint32_t connections = 1u << 21;
 };
 

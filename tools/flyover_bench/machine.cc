@@ -56,7 +56,7 @@ double Chase() {
 }
 
 // Clock ticks (1/100 s) that the hypervisor took from this CPU.
-uint64_t Steal(unsigned cpu) {
+uint64_t StolenTicks(unsigned cpu) {
   std::ifstream file("/proc/stat");
   const std::string wanted = "cpu" + std::to_string(cpu);
   for (std::string line; std::getline(file, line);) {
@@ -111,18 +111,24 @@ Calibration Calibrate() {
 Disturbance::Disturbance(unsigned cpu)
     : cpu_(cpu),
       before_(Calibrate()),
-      steal_(Steal(cpu)),
+      steal_(StolenTicks(cpu)),
       preempted_(Preempted()),
       start_(rte_rdtsc()) {}
 
-std::string Disturbance::Verdict() const {
-  const double seconds =
-      static_cast<double>(rte_rdtsc() - start_) / static_cast<double>(rte_get_tsc_hz());
-  const double steal = static_cast<double>(Steal(cpu_) - steal_) / 100.0;
+double Disturbance::Seconds() const {
+  return static_cast<double>(rte_rdtsc() - start_) / static_cast<double>(rte_get_tsc_hz());
+}
+
+std::string Disturbance::Steal() const {
+  const double steal = static_cast<double>(StolenTicks(cpu_) - steal_) / 100.0;
   // One tick of the clock is the least that can be seen, whatever the time.
-  if (steal > std::max(kMostSteal * seconds, 0.0101)) {
-    return "the hypervisor took " + std::to_string(static_cast<int>(1000 * steal)) + " ms";
-  }
+  if (steal <= std::max(kMostSteal * Seconds(), 0.0101)) return "";
+  return "the hypervisor took " + std::to_string(static_cast<int>(1000 * steal)) + " ms";
+}
+
+std::string Disturbance::Verdict() const {
+  const double seconds = Seconds();
+  if (std::string steal = Steal(); !steal.empty()) return steal;
   const int64_t preempted = Preempted() - preempted_;
   if (static_cast<double>(preempted) > kMostPreemptionsPerSecond * seconds) {
     return "other processes took the core " + std::to_string(preempted) + " times";

@@ -24,8 +24,12 @@ class Disturbance {
   explicit Disturbance(unsigned cpu);
   // Why the sample cannot be used, in words; empty: it can.
   std::string Verdict() const;
+  // The same of the hypervisor alone: on a CPU that other processes have to run on as well.
+  std::string Steal() const;
 
  private:
+  double Seconds() const;
+
   unsigned cpu_;
   Calibration before_;
   uint64_t steal_;

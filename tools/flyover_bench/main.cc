@@ -1,8 +1,8 @@
 // flyover-bench (`flyover bench`): what a packet costs on this machine, in TSC ticks.
 #include <rte_cycles.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -10,9 +10,12 @@
 #include <iostream>
 
 #include "common/dpdk/eal.h"
+#include "tools/flyover_bench/arguments.h"
 #include "tools/flyover_bench/headline.h"
 #include "tools/flyover_bench/html.h"
+#include "tools/flyover_bench/peer_subject.h"
 #include "tools/flyover_bench/report.h"
+#include "tools/flyover_bench/rfc2544_report.h"
 #include "tools/flyover_bench/self_test.h"
 
 namespace flyover {
@@ -25,31 +28,11 @@ constexpr char kKernelLevel[] = "kernels: functions on arrays, batches of 64";
 
 std::atomic<bool> stop{false};
 
-struct Arguments {
-  std::vector<std::string> names;
-  std::string against;
-  std::string html;  // a file; empty: none
-  Devices devices;
-  bool json = false, no_huge = false, keep_all = false;
-  unsigned rounds = 15;
-  uint32_t bursts = 2000;
-  unsigned milliseconds = 250;
-  uint64_t seed = 1;
-  std::optional<unsigned> cpu;
-  // Over what the loads say.
-  std::optional<uint32_t> flows, routes;
-  std::optional<unsigned> next_hops, services, backends;
-  std::optional<uint16_t> frame;
-  std::optional<double> new_flows;
-  bool imix = false, zipf = false;
-};
-
 class Bench {
  public:
   int Main(int argc, char** argv);
 
  private:
-  void Define();
   int List() const;
   int Fail(const Status& status) const {
     std::cerr << "flyover bench: " << status.message() << "\n";
@@ -57,7 +40,6 @@ class Bench {
                ? kUsage
                : kFailed;
   }
-  Result<std::vector<Load>> ChosenLoads(const std::vector<std::string>& otherwise) const;
   Status CheckKernelNames() const;
   Status Start();
   Status RunPath(const std::vector<Load>& loads);
@@ -68,6 +50,9 @@ class Bench {
   int Count(const std::vector<Load>& loads) const;
   Result<nlohmann::json> StagesOf(const std::vector<Load>& loads) const;
   int Latencies(const std::vector<Load>& loads) const;
+  int Rfc2544(const std::vector<Load>& loads) const;
+  // The measuring CPU first, then others.
+  std::vector<unsigned> LcoreCpus() const;
   int Stages(const std::vector<Load>& loads) const;
   int Print(bool headline) const;
 
@@ -77,66 +62,14 @@ class Bench {
       "->\n"
       "memory), device (DPDK devices: the level to compare with other programs).\n"
       "Exit codes: 0 measured, 1 failed, 2 usage."};
-  CLI::App *list_ = nullptr, *quick_ = nullptr, *path_ = nullptr, *device_ = nullptr,
-           *kernels_ = nullptr, *self_test_ = nullptr, *count_ = nullptr, *stages_ = nullptr,
-           *memory_ = nullptr, *latency_ = nullptr;
+  Commands commands_;
   Arguments arguments_;
   Context context_;
+  std::vector<unsigned> allowed_;  // CPUs
+  bool quick_ = false;
   std::vector<LevelReport> levels_;
   nlohmann::json stages_shown_;  // in the HTML page
 };
-
-void Bench::Define() {
-  app_.require_subcommand(0, 1);
-  app_.fallthrough();
-  quick_ = app_.add_subcommand("quick", "the headline table, in less than three minutes (default)");
-  app_.add_flag_callback(
-      "--quick", [] {}, "the same as `quick`");
-  list_ = app_.add_subcommand("list", "the named loads and kernels");
-  path_ = app_.add_subcommand("path", "loads through the loop, from memory to memory");
-  device_ = app_.add_subcommand("device", "loads through DPDK devices");
-  kernels_ = app_.add_subcommand("kernels", "tables and functions on arrays");
-  self_test_ = app_.add_subcommand("self-test", "plant faults and see that they are found");
-  count_ = app_.add_subcommand("count", "for the instruction gate: run under callgrind");
-  stages_ = app_.add_subcommand("stages", "path loads: ticks of each stage, sampled");
-  latency_ = app_.add_subcommand("latency", "path loads: no-drop rate, and residence below it");
-  memory_ = app_.add_subcommand("memory", "what a data plane with full tables takes");
-  for (CLI::App* const level : {path_, device_, kernels_, count_, stages_, latency_}) {
-    level->add_option("name", arguments_.names, "see `flyover bench list`");
-  }
-  device_->add_option("--against", arguments_.against, "interleave with another program: testpmd")
-      ->check(CLI::IsMember({"testpmd"}));
-  device_->add_option("--in", arguments_.devices.in, "receiving device; default: a pcap device");
-  device_->add_option("--out", arguments_.devices.out, "transmitting device; default: null");
-  app_.add_option("--rounds", arguments_.rounds, "interleaved rounds")
-      ->capture_default_str()
-      ->check(CLI::Range(1u, 1000u));
-  app_.add_option("--bursts", arguments_.bursts, "path: bursts of 64 packets a sample")
-      ->capture_default_str()
-      ->check(CLI::Range(1u, 1'000'000u));
-  app_.add_option("--milliseconds", arguments_.milliseconds, "device: length of a sample")
-      ->capture_default_str()
-      ->check(CLI::Range(10u, 10'000u));
-  app_.add_option("--seed", arguments_.seed, "of routes, addresses and ports")
-      ->capture_default_str();
-  app_.add_option("--cpu", arguments_.cpu, "where the lcore runs; default: the last one allowed");
-  app_.add_option("--flows", arguments_.flows, "distinct flows")->check(CLI::Range(64u, 1u << 24));
-  app_.add_option("--routes", arguments_.routes, "routes")->check(CLI::Range(1u, 1'000'000u));
-  app_.add_option("--next-hops", arguments_.next_hops, "of each route")->check(CLI::Range(1u, 64u));
-  app_.add_option("--services", arguments_.services, "services")->check(CLI::Range(0u, 1000u));
-  app_.add_option("--backends", arguments_.backends, "of each service")->check(CLI::Range(1u, 32u));
-  app_.add_option("--frame", arguments_.frame, "bytes of a frame, without FCS");
-  app_.add_option("--new-flows", arguments_.new_flows, "share of packets that open a flow")
-      ->check(CLI::Range(0.0, 1.0));
-  app_.add_flag("--imix", arguments_.imix, "7:4:1 of the smallest, 570 and 1514 bytes");
-  app_.add_flag("--zipf", arguments_.zipf, "few flows send most packets");
-  app_.add_flag("--json", arguments_.json, "JSON with every sample");
-  app_.add_option("--html", arguments_.html, "also write the run as a page with plots")
-      ->type_name("FILE");
-  app_.add_flag("--no-huge", arguments_.no_huge, "use small pages");
-  app_.add_flag("--keep-disturbed", arguments_.keep_all,
-                "use rounds in which the machine was disturbed");
-}
 
 int Bench::List() const {
   std::cout << "loads (path, device):\n";
@@ -146,31 +79,6 @@ int Bench::List() const {
   for (const std::string& name : KernelNames()) std::printf(" %s", name.c_str());
   std::printf("\n");
   return kOk;
-}
-
-Result<std::vector<Load>> Bench::ChosenLoads(const std::vector<std::string>& otherwise) const {
-  std::vector<Load> loads;
-  for (const std::string& name : arguments_.names.empty() ? otherwise : arguments_.names) {
-    const Load* const found = FindLoad(name);
-    if (found == nullptr) {
-      return Status(StatusCode::kInvalidArgument,
-                    "no load '" + name + "'; accepted: what `flyover bench list` shows");
-    }
-    Load load = *found;
-    const Arguments& a = arguments_;
-    load.flows = a.flows.value_or(load.flows);
-    load.routes = a.routes.value_or(load.routes);
-    load.next_hops = a.next_hops.value_or(load.next_hops);
-    load.services = a.services.value_or(load.services);
-    load.backends = a.backends.value_or(load.backends);
-    load.frame = a.frame.value_or(load.frame);
-    load.new_flows = a.new_flows.value_or(load.new_flows);
-    load.imix = load.imix || a.imix;
-    if (a.zipf) load.choice = FlowChoice::kZipf;
-    if (Status status = CheckLoad(load); !status.ok()) return status;
-    loads.push_back(load);
-  }
-  return loads;
 }
 
 Status Bench::CheckKernelNames() const {
@@ -184,7 +92,8 @@ Status Bench::CheckKernelNames() const {
 }
 
 Status Bench::Start() {
-  const std::vector<unsigned> allowed = AllowedCpus();
+  allowed_ = AllowedCpus();
+  const std::vector<unsigned>& allowed = allowed_;
   context_.cpu = arguments_.cpu.value_or(allowed.back());
   context_.seed = arguments_.seed;
   if (std::find(allowed.begin(), allowed.end(), context_.cpu) == allowed.end()) {
@@ -192,6 +101,16 @@ Status Bench::Start() {
         StatusCode::kInvalidArgument,
         "CPU " + std::to_string(context_.cpu) + " is not there, or not allowed to this process");
   }
+  const size_t needed = commands_.rfc2544->parsed() ? 2 : arguments_.lcores;
+  if (allowed.size() < needed) {
+    return Status(StatusCode::kInvalidArgument,
+                  std::to_string(needed) + " CPUs are needed, one for each lcore" +
+                      (commands_.rfc2544->parsed() ? " and one for the generator" : "") + "; " +
+                      std::to_string(allowed.size()) + " are allowed to this process");
+  }
+  // Before all that may wait on these CPUs; threads and other programs that are measured inherit
+  // it.
+  setpriority(PRIO_PROCESS, 0, -20);
   EalOptions eal;
   eal.file_prefix = "flyover-bench-" + std::to_string(getpid());
   eal.lcore_cpus = {context_.cpu};
@@ -239,6 +158,12 @@ Status Bench::RunPath(const std::vector<Load>& loads) {
     auto subject = MakePathSubject(load, arguments_.seed, arguments_.bursts);
     if (!subject.ok()) return subject.status();
     subjects.push_back(std::move(*subject));
+    // The headline has two loads of them: each has a data plane of its own.
+    const bool in_quick = load.name == "router-64" || load.name == "lb-ipip-4k";
+    if (arguments_.lcores == 1 || (quick_ && !in_quick)) continue;
+    auto several = MakeLcoresSubject(load, arguments_.seed, arguments_.bursts, LcoreCpus());
+    if (!several.ok()) return several.status();
+    subjects.push_back(std::move(*several));
   }
   return Run(subjects, kPathLevel, "packet");
 }
@@ -248,9 +173,10 @@ Status Bench::RunDevice(const std::vector<Load>& loads) {
   context_.devices =
       (arguments_.devices.in.empty() ? "net_pcap infinite_rx" : arguments_.devices.in) + " -> " +
       (arguments_.devices.out.empty() ? "net_null" : arguments_.devices.out);
-  if (!arguments_.against.empty()) {
-    auto peer = MakeTestpmdSubject(loads.front(), context_.cpu, context_.hugepages, arguments_.seed,
-                                   arguments_.milliseconds);
+  for (const std::string& name : arguments_.against) {
+    const PeerOptions options{loads.front(), context_.cpu, context_.hugepages, arguments_.seed,
+                              arguments_.milliseconds};
+    auto peer = name == "testpmd" ? MakeTestpmdSubject(options) : MakeL3fwdSubject(options);
     if (!peer.ok()) return peer.status();
     subjects.push_back(std::move(*peer));
   }
@@ -361,6 +287,50 @@ int Bench::Latencies(const std::vector<Load>& loads) const {
   return kOk;
 }
 
+std::vector<unsigned> Bench::LcoreCpus() const {
+  std::vector<unsigned> cpus = {context_.cpu};
+  for (const unsigned cpu : allowed_) {
+    if (cpu != context_.cpu && cpus.size() < arguments_.lcores) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+int Bench::Rfc2544(const std::vector<Load>& loads) const {
+  const bool terminal = isatty(2) != 0;
+  Rfc2544Options options;
+  options.device_cpu = context_.cpu;
+  options.generator_cpu = allowed_.front() != context_.cpu ? allowed_.front() : allowed_.back();
+  options.seed = arguments_.seed;
+  options.trial_milliseconds = arguments_.trial_milliseconds;
+  options.frames = arguments_.frames.empty() ? Rfc2544Frames() : arguments_.frames;
+  options.stop = &stop;
+  if (terminal) {
+    options.progress = [](const std::string& text) {
+      std::fprintf(stderr, "\r%-70s\r", text.c_str());
+    };
+  }
+  const auto tsc_hz = static_cast<double>(rte_get_tsc_hz());
+  nlohmann::json all = nlohmann::json::array();
+  if (!arguments_.json) {
+    std::printf(
+        "device: rings, the loop of one lcore on CPU %u, generator on CPU %u; trials of %u ms\n",
+        options.device_cpu, options.generator_cpu, options.trial_milliseconds);
+  }
+  for (const Load& load : loads) {
+    if (stop) break;
+    const auto report = RunRfc2544(load, options);
+    if (terminal) std::fprintf(stderr, "\r%-70s\r", "");
+    if (!report.ok()) return Fail(report.status());
+    if (arguments_.json) {
+      all.push_back(ToJson(load.name, *report, tsc_hz));
+    } else {
+      std::cout << ToText(load.name, *report, tsc_hz) << std::flush;
+    }
+  }
+  if (arguments_.json) std::cout << all.dump(2) << "\n";
+  return kOk;
+}
+
 int Bench::Print(bool headline) const {
   const auto figures = HeadlineOf(levels_, context_.seed, static_cast<double>(rte_get_tsc_hz()));
   nlohmann::json out = ToJson(levels_, context_);
@@ -388,48 +358,50 @@ int Bench::Print(bool headline) const {
 }
 
 int Bench::Main(int argc, char** argv) {
-  Define();
+  DefineArguments(app_, commands_, arguments_);
   try {
     app_.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app_.exit(error) == 0 ? kOk : kUsage;
   }
-  if (list_->parsed()) return List();
-  const bool quick = app_.get_subcommands().empty() || quick_->parsed();
+  if (commands_.list->parsed()) return List();
+  const bool quick = quick_ = app_.get_subcommands().empty() || commands_.quick->parsed();
+  if (quick && AllowedCpus().size() > 1) arguments_.lcores = 2;
   // What cannot be is said before anything starts.
-  const auto loads =
-      ChosenLoads(quick ? std::vector<std::string>{"router-64", "router-full-table", "router-230k",
+  const auto loads = ChosenLoads(
+      arguments_, quick ? std::vector<std::string>{"router-64", "router-full-table", "router-230k",
                                                    "router6-64", "router6-full-table", "lb-ipip-4k",
                                                    "lb-ipip-kept-4k", "lb-ipip-1m",
                                                    "lb-ipip-kept-1m", "lb-new-flows"}
                         : std::vector<std::string>{"router-64", "router6-64", "lb-ipip-4k"});
-  if (kernels_->parsed()) {
+  if (commands_.kernels->parsed()) {
     if (Status status = CheckKernelNames(); !status.ok()) return Fail(status);
   } else if (!loads.ok()) {
     return Fail(loads.status());
   }
   if (Status status = Start(); !status.ok()) return Fail(status);
-  if (self_test_->parsed()) return RunSelfTest() ? kOk : kFailed;
-  if (count_->parsed()) return Count(loads.value());
-  if (stages_->parsed()) return Stages(loads.value());
-  if (latency_->parsed()) return Latencies(loads.value());
-  if (memory_->parsed()) {
+  if (commands_.self_test->parsed()) return RunSelfTest() ? kOk : kFailed;
+  if (commands_.count->parsed()) return Count(loads.value());
+  if (commands_.stages->parsed()) return Stages(loads.value());
+  if (commands_.latency->parsed()) return Latencies(loads.value());
+  if (commands_.rfc2544->parsed()) return Rfc2544(loads.value());
+  if (commands_.memory->parsed()) {
     const Status measured = MeasureMemory(arguments_.seed);
     return measured.ok() ? kOk : Fail(measured);
   }
   Status status = Status::Ok();
-  if (kernels_->parsed()) status = RunKernels();
-  if (path_->parsed() || quick) status = RunPath(loads.value());
+  if (commands_.kernels->parsed()) status = RunKernels();
+  if (commands_.path->parsed() || quick) status = RunPath(loads.value());
   if (quick && status.ok() && !stop) {
-    if (access("/usr/bin/dpdk-testpmd", X_OK) == 0) arguments_.against = "testpmd";
+    if (access("/usr/bin/dpdk-testpmd", X_OK) == 0) arguments_.against = {"testpmd"};
     status = RunDevice({*FindLoad("router-64"), *FindLoad("router6-64"), *FindLoad("lb-ipip-4k")});
   }
-  if (device_->parsed()) status = RunDevice(loads.value());
+  if (commands_.device->parsed()) status = RunDevice(loads.value());
   if (!status.ok()) {
     if (!levels_.empty()) (void)Print(quick);
     return Fail(status);
   }
-  if (!arguments_.html.empty() && !kernels_->parsed() && !stop) {
+  if (!arguments_.html.empty() && !commands_.kernels->parsed() && !stop) {
     auto stages = quick ? StagesOf({*FindLoad("router-64"), *FindLoad("router6-64"),
                                     *FindLoad("lb-ipip-4k"), *FindLoad("lb-ipip-kept-4k")})
                         : StagesOf(loads.value());

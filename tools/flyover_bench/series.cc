@@ -28,7 +28,8 @@ Result<SeriesReport> RunSeries(const std::vector<std::unique_ptr<Subject>>& subj
       const auto sample = subjects[s]->Measure();
       if (!sample.ok()) return sample.status();
       samples[s] = *sample;
-      const std::string verdict = options.judge(disturbance);
+      std::string verdict = options.judge(disturbance);
+      if (verdict.empty()) verdict = sample->disturbed;
       if (!verdict.empty()) disturbed = subjects[s]->name() + ": " + verdict;
     }
     std::reverse(order.begin(), order.end());

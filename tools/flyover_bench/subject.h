@@ -16,6 +16,7 @@ namespace flyover {
 struct Sample {
   double ticks = 0;  // TSC, per packet or per operation
   uint64_t packets = 0;
+  std::string disturbed = {};  // why it cannot be used, where another CPU than the series' counts
 };
 
 class Subject {
@@ -37,6 +38,12 @@ class Subject {
 // headers written anew each round, so that nothing decays (TTL) and the caches see what a device
 // would have brought.
 Result<std::unique_ptr<Subject>> MakePathSubject(const Load& load, uint64_t seed, uint32_t bursts);
+
+// The same with an lcore on each of `cpus` (the caller's first), which share tables and devices and
+// have queues and traffic of their own. Ticks are those of all together: half of one lcore's when
+// two have twice its throughput. Not for loads with churn.
+Result<std::unique_ptr<Subject>> MakeLcoresSubject(const Load& load, uint64_t seed, uint32_t bursts,
+                                                   const std::vector<unsigned>& cpus);
 
 // Faults that `--self-test` plants into a path subject, each of which Measure must find.
 enum class Fault : uint8_t { kNone, kSinkLoses, kErrorPath, kOneFlow };
@@ -78,11 +85,6 @@ struct Devices {
 };
 Result<std::unique_ptr<Subject>> MakeDeviceSubject(const Load& load, const Devices& devices,
                                                    uint64_t seed, unsigned milliseconds);
-
-// dpdk-testpmd, forwarding `io` from the same pcap device to the same null device on the same CPU.
-// It runs as a child that stands still between its samples.
-Result<std::unique_ptr<Subject>> MakeTestpmdSubject(const Load& load, unsigned cpu, bool hugepages,
-                                                    uint64_t seed, unsigned milliseconds);
 
 // The kernels level: functions on arrays.
 std::vector<std::string> KernelNames();

@@ -1,5 +1,6 @@
 #include "tools/flyover_bench/testbed.h"
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 
@@ -7,8 +8,10 @@ namespace flyover {
 
 Result<std::unique_ptr<Testbed>> Testbed::Create(const Load& load, const std::string& in_device,
                                                  const std::string& out_device, uint32_t mbufs,
-                                                 uint64_t seed) {
+                                                 uint64_t seed, unsigned lcores) {
+  const uint16_t mtu = load.frame > 1514 ? kLongestFrame - 14 : 1500;
   DataplaneOptions options;
+  options.lcore_count = lcores;
   options.mbufs = mbufs;
   options.connections = load.connections;
   auto dataplane = Dataplane::Create(options);
@@ -22,8 +25,9 @@ Result<std::unique_ptr<Testbed>> Testbed::Create(const Load& load, const std::st
        {std::pair(kInPort, in_device), std::pair(kOutPort, out_device)}) {
     PortOptions port;
     port.device = device;
+    port.mtu = mtu;
     if (index == kInPort) port.mac = kBenchMac;
-    if (Status status = bed->dataplane_->AddPort(index, port, 1); !status.ok()) {
+    if (Status status = bed->dataplane_->AddPort(index, port, lcores); !status.ok()) {
       return Status(status.code(), device + ": " + status.message());
     }
     if (Status status = bed->dataplane_->port(index)->Start(); !status.ok()) return status;
@@ -32,14 +36,15 @@ Result<std::unique_ptr<Testbed>> Testbed::Create(const Load& load, const std::st
     entry.present = true;
     entry.up = true;
     entry.mac = mac;
-    bed->rib_->SetPort(index, {.mac = mac, .mtu = 1500, .up = true});
+    entry.mtu = mtu;
+    bed->rib_->SetPort(index, {.mac = mac, .mtu = mtu, .up = true});
   }
   bed->dataplane_->port_table().Publish(std::move(ports), qsbr);
   if (Status status = bed->FillRoutes(load, seed); !status.ok()) return status;
-  if (load.other_routes > 0) {
+  if (load.other_routes > 0 || load.replay != nullptr) {
     Load other = load;
     other.ipv6 = !load.ipv6;
-    other.routes = load.other_routes;
+    other.routes = std::max(load.other_routes, 1u);
     const std::vector<IpPrefix> sent = std::move(bed->prefixes_);
     if (Status status = bed->FillRoutes(other, seed); !status.ok()) return status;
     bed->prefixes_ = sent;
@@ -57,6 +62,10 @@ Status Testbed::FillRoutes(const Load& load, uint64_t seed) {
     nexthop.gateway = BenchGateway(load.ipv6, n);
     nexthop.port = kOutPort;
     route.nexthops.push_back(nexthop);
+  }
+  // A file's frames may go anywhere.
+  if (load.replay != nullptr) {
+    prefixes_.emplace_back(load.ipv6 ? IpAddress(Ipv6Address{}) : IpAddress(Ipv4Address{}), 0);
   }
   for (const IpPrefix& prefix : prefixes_) {
     route.prefix = prefix;
@@ -105,10 +114,14 @@ void Testbed::FillServices(const Load& load) {
     }
     config.services.push_back(std::move(service));
   }
-  services_ = std::make_unique<lb::ServiceManager>(
-      dataplane_->services(), dataplane_->qsbr(),
-      std::vector<const lb::ConnectionTable*>{lcore().lb().connections.get()},
-      std::vector<const lb::LbCounters*>{&lcore().lb().counters});
+  std::vector<const lb::ConnectionTable*> connections;
+  std::vector<const lb::LbCounters*> counters;
+  for (unsigned l = 0; l < dataplane_->lcore_count(); ++l) {
+    connections.push_back(dataplane_->lcore(l).lb().connections.get());
+    counters.push_back(&dataplane_->lcore(l).lb().counters);
+  }
+  services_ = std::make_unique<lb::ServiceManager>(dataplane_->services(), dataplane_->qsbr(),
+                                                   connections, counters);
   const auto apply = [this](const lb::LbConfig& with) {
     (void)services_->Apply(with, std::chrono::steady_clock::now(),
                            std::chrono::system_clock::now());
@@ -131,19 +144,21 @@ uint64_t Testbed::transmitted() const {
 }
 
 std::string Testbed::Losses() const {
-  const Ledger& ledger = dataplane_->lcore(0).context().ledger();
   std::string text;
   const auto add = [&](uint64_t n, std::string_view what) {
     if (n == 0) return;
     text += (text.empty() ? "" : ", ") + std::to_string(n) + " " + std::string(what);
   };
-  for (const SourceLedger& source : ledger.sources) {
-    for (size_t r = 0; r < kDropReasonCount; ++r) {
-      add(source.drops[r], Info(static_cast<DropReason>(r)).label);
+  for (unsigned l = 0; l < dataplane_->lcore_count(); ++l) {
+    const Ledger& ledger = dataplane_->lcore(l).context().ledger();
+    for (const SourceLedger& source : ledger.sources) {
+      for (size_t r = 0; r < kDropReasonCount; ++r) {
+        add(source.drops[r], Info(static_cast<DropReason>(r)).label);
+      }
+      add(source.handed_over, "handed over or punted");
     }
-    add(source.handed_over, "handed over or punted");
+    add(ledger[kGeneratedSource].entered, "ICMP errors made");
   }
-  add(ledger[kGeneratedSource].entered, "ICMP errors made");
   return text;
 }
 

@@ -1,5 +1,5 @@
-// The thing under the clock: a data plane of one lcore, two ports and the tables of a load. The
-// same Dataplane that the daemon runs.
+// The thing under the clock: a data plane, mostly of one lcore, two ports and the tables of a load.
+// The same Dataplane that the daemon runs.
 #pragma once
 
 #include <memory>
@@ -20,10 +20,10 @@ inline constexpr PortIndex kOutPort{1};
 class Testbed {
  public:
   // Devices are DPDK's: names of ports that exist, or vdev strings. The prefixes of a load's routes
-  // are chosen by `seed`.
+  // are chosen by `seed`. With several lcores each device has a pair of queues for each.
   static Result<std::unique_ptr<Testbed>> Create(const Load& load, const std::string& in_device,
                                                  const std::string& out_device, uint32_t mbufs,
-                                                 uint64_t seed);
+                                                 uint64_t seed, unsigned lcores = 1);
 
   Dataplane& dataplane() { return *dataplane_; }
   Lcore& lcore() { return dataplane_->lcore(0); }

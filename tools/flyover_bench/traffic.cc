@@ -9,6 +9,7 @@
 
 #include "common/net/checksum.h"
 #include "common/net/headers.h"
+#include "tools/flyover_bench/replay.h"
 
 namespace flyover {
 namespace {
@@ -93,12 +94,19 @@ IpAddress AddressIn(const IpPrefix& prefix, std::mt19937_64& random) {
 
 Traffic::Traffic(const Load& load, const std::vector<IpPrefix>& prefixes, uint64_t seed)
     : load_(load), random_(seed) {
+  if (load.replay != nullptr) return;
   frames_.reserve(load.flows);
-  for (uint32_t f = 0; f < load.flows; ++f) {
+  std::bernoulli_distribution fragmented(load.fragments);
+  while (frames_.size() < load.flows) {
+    const auto f = static_cast<uint32_t>(frames_.size());
     const IpAddress destination =
         load.services > 0 ? BenchVip(load.ipv6, static_cast<unsigned>(random_() % load.services))
                           : AddressIn(prefixes[random_() % prefixes.size()], random_);
-    frames_.push_back(MakeFrame(destination, LengthOf(f)));
+    if (load.fragments > 0 && load.flows - f >= 2 && fragmented(random_)) {
+      AddFragments(destination);
+    } else {
+      frames_.push_back(MakeFrame(destination, LengthOf(f)));
+    }
   }
   if (load.choice == FlowChoice::kZipf) {
     // Inverse of the harmonic sum by its integral: rank = flows^u.
@@ -159,6 +167,41 @@ Traffic::Frame Traffic::MakeFrame(const IpAddress& destination, uint16_t length)
   return frame;
 }
 
+void Traffic::AddFragments(const IpAddress& destination) {
+  // The payload of a first fragment is a multiple of 8 bytes: TCP's header and 4 more, or UDP's.
+  Frame whole = MakeFrame(destination, LengthOf(0));
+  const uint8_t protocol = load_.ipv6 && load_.services == 0 ? kProtoUdp : kProtoTcp;
+  const uint16_t payload = protocol == kProtoTcp ? 24 : 8;
+  uint8_t* const l3 = whole.bytes.data() + sizeof(EthernetHeader);
+  const auto id = static_cast<uint32_t>(random_());
+  for (const bool last : {false, true}) {
+    Frame frame = whole;
+    uint8_t* const ip = frame.bytes.data() + sizeof(EthernetHeader);
+    const auto place = static_cast<uint16_t>(last ? payload / 8 : 0);
+    if (load_.ipv6) {
+      auto* const header = reinterpret_cast<Ipv6Header*>(ip);
+      header->payload_length = Be16(static_cast<uint16_t>(8 + payload));
+      header->next_header = kProtoFragment;
+      uint8_t* const extension = ip + sizeof(Ipv6Header);
+      std::memcpy(extension + 8, l3 + sizeof(Ipv6Header), payload - 4);
+      extension[0] = protocol;
+      extension[1] = 0;
+      StoreBe16(extension + 2, static_cast<uint16_t>(place << 3 | (last ? 0 : 1)));
+      StoreUnaligned(extension + 4, id);
+      frame.length =
+          static_cast<uint16_t>(sizeof(EthernetHeader) + sizeof(Ipv6Header) + 8 + payload);
+    } else {
+      auto* const header = reinterpret_cast<Ipv4Header*>(ip);
+      header->total_length = Be16(static_cast<uint16_t>(sizeof(Ipv4Header) + payload));
+      header->id = Be16(static_cast<uint16_t>(id));
+      header->fragment = Be16(last ? place : kIpv4MoreFragments);
+      header->checksum = Be16();
+      header->checksum = Checksum(header, sizeof(*header));
+    }
+    frames_.push_back(frame);
+  }
+}
+
 void Traffic::MakeNew(uint8_t* frame) {
   const uint64_t n = ++next_new_;
   uint8_t* const l3 = frame + sizeof(EthernetHeader);
@@ -178,15 +221,23 @@ void Traffic::MakeNew(uint8_t* frame) {
 }
 
 uint16_t Traffic::Next(uint8_t* to) {
+  if (load_.replay != nullptr) {
+    const std::vector<uint8_t>& frame = load_.replay->frames[next_];
+    if (++next_ == load_.replay->frames.size()) next_ = 0;
+    std::memcpy(to, frame.data(), frame.size());
+    return static_cast<uint16_t>(frame.size());
+  }
   const size_t turns = order_.empty() ? frames_.size() : order_.size();
   const Frame& frame = frames_[order_.empty() ? next_ : order_[next_]];
   if (++next_ == turns) next_ = 0;
+  if (order_.empty() && next_ + 4 < turns) __builtin_prefetch(&frames_[next_ + 4]);
   std::memcpy(to, frame.bytes.data(), kHeaders);
   if (new_threshold_ != 0 && (random_() & 0xffffffff) < new_threshold_) MakeNew(to);
   return frame.length;
 }
 
 Status Traffic::CheckSpread() const {
+  if (load_.replay != nullptr) return Status::Ok();  // the file's
   std::set<std::array<uint8_t, kHeaders>> distinct;
   std::set<std::array<uint8_t, 16>> destinations;
   // A sample is enough to see that flows are alike, and quick with millions of them.
@@ -224,7 +275,7 @@ Status WritePcap(Traffic& traffic, uint32_t frames, const std::string& path) {
   std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(&header), sizeof(header));
   for (uint32_t i = 0; i < frames; ++i) {
-    std::array<uint8_t, 2048> bytes{};
+    std::array<uint8_t, kLongestFrame> bytes{};
     const uint16_t length = traffic.Next(bytes.data());
     const RecordHeader record{.captured = length, .length = length};
     file.write(reinterpret_cast<const char*>(&record), sizeof(record));

@@ -27,16 +27,17 @@ IpAddress AddressIn(const IpPrefix& prefix, std::mt19937_64& random);
 
 class Traffic {
  public:
-  static constexpr uint16_t kHeaders = 80;  // what a flow keeps; the rest of a frame is payload
+  static constexpr uint16_t kLongestReplay = 1514;
+  static constexpr uint16_t kHeaders = 88;  // what a flow keeps; the rest of a frame is payload
 
   // Destinations lie in `prefixes` (routed loads) or are the services' VIPs.
   Traffic(const Load& load, const std::vector<IpPrefix>& prefixes, uint64_t seed);
 
-  // Writes the headers of the next frame (kHeaders bytes of room) and returns the frame's length.
+  // Writes the headers of the next frame (kHeaders bytes of room; kLongestReplay of a load that
+  // replays, whose frames are written whole) and returns the frame's length.
   uint16_t Next(uint8_t* to);
   // Goes back to the first flow (not for flows that are new).
   void Rewind() { next_ = 0; }
-  size_t flows() const { return frames_.size(); }
   // Distinct flows and, of a routed load with many routes, destinations: fewer than asked for means
   // that the figure would be one of a small table.
   Status CheckSpread() const;
@@ -47,6 +48,8 @@ class Traffic {
     uint16_t length;
   };
   Frame MakeFrame(const IpAddress& destination, uint16_t length);
+  // The two fragments of a packet.
+  void AddFragments(const IpAddress& destination);
   uint16_t LengthOf(uint32_t flow) const;
   void MakeNew(uint8_t* frame);
 

@@ -29,13 +29,43 @@ TEST(Load, WhatCannotBeIsSaidWithWhatCan) {
   Load load = *FindLoad("router-64");
   load.frame = 40;
   EXPECT_EQ(CheckLoad(load).message(),
-            "router-64: frame 40; accepted: 60 to 1514 bytes (without FCS)");
+            "router-64: frame 40; accepted: 60 to 9014 bytes (without FCS)");
   load.frame = 0;
   load.new_flows = 0.5;
   EXPECT_FALSE(CheckLoad(load).ok());
   load = *FindLoad("lb-ipip-4k");
   load.imix = true;
   EXPECT_FALSE(CheckLoad(load).ok());
+}
+
+TEST(Traffic, FragmentsAreTwoOfOneDatagram) {
+  for (const bool ipv6 : {false, true}) {
+    for (const unsigned services : {0u, 1u}) {
+      Load load = *FindLoad("router-fragments");
+      load.ipv6 = ipv6;
+      load.services = services;
+      Traffic traffic(load, Prefixes(load), 7);
+      EXPECT_TRUE(traffic.CheckSpread().ok()) << traffic.CheckSpread().message();
+      std::array<uint8_t, Traffic::kHeaders> first{}, later{};
+      const uint16_t length = traffic.Next(first.data());
+      EXPECT_EQ(traffic.Next(later.data()), length);
+      if (ipv6) {
+        const auto& ip = *reinterpret_cast<const Ipv6Header*>(&first[14]);
+        EXPECT_EQ(14 + 40 + ip.payload_length.host(), length);
+        EXPECT_EQ(ip.next_header, kProtoFragment);
+        EXPECT_EQ(LoadBe16(&first[14 + 40 + 2]), 1);
+        EXPECT_EQ(LoadBe16(&later[14 + 40 + 2]), ip.payload_length.host() - 8);
+        EXPECT_TRUE(std::equal(&first[14 + 44], &first[14 + 48], &later[14 + 44]));
+        continue;
+      }
+      const auto& a = *reinterpret_cast<const Ipv4Header*>(&first[14]);
+      const auto& b = *reinterpret_cast<const Ipv4Header*>(&later[14]);
+      EXPECT_TRUE(Ipv4ChecksumOk(a) && Ipv4ChecksumOk(b));
+      EXPECT_EQ(a.id.host(), b.id.host());
+      EXPECT_EQ(a.fragment.host(), kIpv4MoreFragments);
+      EXPECT_EQ(b.fragment.host() * 8, a.total_length.host() - 20);
+    }
+  }
 }
 
 TEST(Traffic, FramesAreWholeAndTheSameForOneSeed) {
