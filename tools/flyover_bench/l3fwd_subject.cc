@@ -81,7 +81,7 @@ class L3fwdSubject : public Subject {
 
   Result<Sample> Measure() override {
     peer_->Continue();
-    const auto sample = MeasureRunning();
+    auto sample = MeasureRunning();
     peer_->Stop();
     return sample;
   }
@@ -164,10 +164,11 @@ Result<std::unique_ptr<Subject>> MakeL3fwdSubject(const PeerOptions& options) {
     const auto eal = PeerEal(name, cpu + "@" + cpu, pcap, options.hugepages);
     arguments.insert(arguments.end(), eal.begin(), eal.end());
     arguments.emplace_back("--log-level=user1:info");  // that it has begun
-    for (const std::string& a :
-         {std::string("--"), std::string("-p"), std::string("0x3"),
-          "--config=(0,0," + cpu + "),(1,0," + cpu + ")", std::string("--lookup=lpm"),
-          "--rule_ipv4=" + base + "4", "--rule_ipv6=" + base + "6", std::string("--parse-ptype")}) {
+    std::string config = "--config=(0,0,";
+    config.append(cpu).append("),(1,0,").append(cpu).append(")");
+    for (const std::string& a : {std::string("--"), std::string("-p"), std::string("0x3"), config,
+                                 std::string("--lookup=lpm"), "--rule_ipv4=" + base + "4",
+                                 "--rule_ipv6=" + base + "6", std::string("--parse-ptype")}) {
       arguments.push_back(a);
     }
     status = subject->Start(name, arguments);
