@@ -5,6 +5,7 @@
 namespace flyover {
 
 void DefineArguments(CLI::App& app, Commands& commands, Arguments& arguments) {
+  app.set_help_all_flag("--help-all", "print the help of all commands and exit");
   app.require_subcommand(0, 1);
   app.fallthrough();
   commands.quick =
