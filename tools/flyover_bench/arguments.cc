@@ -1,5 +1,7 @@
 #include "tools/flyover_bench/arguments.h"
 
+#include <iostream>
+
 #include "tools/flyover_bench/replay.h"
 
 namespace flyover {
@@ -93,6 +95,11 @@ Result<std::vector<Load>> ChosenLoads(const Arguments& a,
     auto read = ReadCapture(a.pcap);
     if (!read.ok()) return read.status();
     replay = std::move(*read);
+    if (replay->left_out > 0) {
+      std::cerr << "note: " << a.pcap << ": " << replay->left_out
+                << " frames that no router forwards "
+                << "are left out, " << replay->frames.size() << " are sent\n";
+    }
   }
   for (const std::string& name : a.names.empty() ? otherwise : a.names) {
     const Load* const found = FindLoad(name);

@@ -29,6 +29,12 @@ class DeviceSubject : public Subject {
                       load_.name + ": the pcap device holds up to " + std::to_string(kMostFrames) +
                           " frames, one after the other; accepted: such loads, or --in DEVICE");
       }
+      if (load_.frame > 1514) {
+        return Status(StatusCode::kInvalidArgument,
+                      load_.name +
+                          ": the pcap device gives no frames longer than 1514 bytes again "
+                          "and again; accepted: shorter ones, or --in DEVICE");
+      }
       // Written twice: prefixes are the testbed's, and it opens the file.
       file = "/tmp/flyover-bench-" + std::to_string(getpid()) + "-" + n + ".pcap";
       std::mt19937_64 random(seed);
