@@ -1,12 +1,13 @@
 #include "common/netlink/read_ahead.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+
+#include "common/base/thread_cpus.h"
 
 namespace flyover::netlink {
 
@@ -47,12 +48,7 @@ void ReadAhead::Run(const std::vector<unsigned>& cpus) {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
-  if (!cpus.empty()) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (const unsigned cpu : cpus) CPU_SET(cpu, &set);
-    pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
-  }
+  RunOn(cpus);
   for (;;) {
     Block* block = nullptr;
     {

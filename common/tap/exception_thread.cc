@@ -1,4 +1,5 @@
 #include "common/tap/exception_thread.h"
+#include "common/base/thread_cpus.h"
 
 #include <pthread.h>
 #include <rte_lcore.h>
@@ -177,12 +178,7 @@ void ExceptionThread::Run() {
   pthread_sigmask(SIG_SETMASK, &all, nullptr);
   // The default slack of 50 us would double the shortest sleep.
   prctl(PR_SET_TIMERSLACK, 1000UL);
-  if (!options_.cpus.empty()) {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    for (const unsigned cpu : options_.cpus) CPU_SET(cpu, &cpus);
-    pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
-  }
+  RunOn(options_.cpus);
   // Gives the thread a cache in every mempool; without one it works too, only slower.
   const bool registered = rte_thread_register() == 0;
 

@@ -1,13 +1,12 @@
-#include <pthread.h>
 #include <rte_cycles.h>
 #include <rte_lcore.h>
-#include <sched.h>
 #include <valgrind/callgrind.h>
 
 #include <atomic>
 #include <cstdio>
 #include <thread>
 
+#include "common/base/thread_cpus.h"
 #include "tools/flyover_bench/machine.h"
 #include "tools/flyover_bench/path_feed.h"
 #include "tools/flyover_bench/subject.h"
@@ -107,10 +106,7 @@ class LcoresSubject : public PathSubject {
     std::vector<std::thread> others;
     for (unsigned l = 1; l < cpus_.size(); ++l) {
       others.emplace_back([this, l, &turns] {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET(cpus_[l], &set);
-        pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+        RunOn({&cpus_[l], 1});
         rte_thread_register();
         const Disturbance disturbance(cpus_[l]);
         RunOne(l, turns[l]);

@@ -1,13 +1,12 @@
 #include "tools/flyover_bench/rfc2544.h"
 
-#include <pthread.h>
 #include <rte_cycles.h>
 #include <rte_lcore.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <thread>
 
+#include "common/base/thread_cpus.h"
 #include "tools/flyover_bench/generator.h"
 #include "tools/flyover_bench/machine.h"
 #include "tools/flyover_bench/path_feed.h"
@@ -207,10 +206,7 @@ Result<Rfc2544Report> RunRfc2544(const Load& load, const Rfc2544Options& options
   Lcore& lcore = (*bed)->lcore();
   // The caller is on the device's CPU already; it becomes the device.
   std::thread thread([&] {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(options.generator_cpu, &set);
-    pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+    RunOn({&options.generator_cpu, 1});
     rte_thread_register();
     const Disturbance disturbance(options.device_cpu);
     status = Tester(load, options, **bed, **generator).Run(report);
