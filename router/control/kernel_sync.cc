@@ -153,10 +153,10 @@ Result<std::vector<RouteDifference>> KernelSync::Diff(Clock::time_point now) {
   return differences;
 }
 
-Status KernelSync::Start(Clock::time_point now) {
-  dump_cpus_ = options_.first_dump_cpus;
+Status KernelSync::Start(Clock::time_point now, std::span<const unsigned> cpus) {
+  dump_cpus_ = cpus;
   Status status = Resync(now);
-  dump_cpus_.clear();
+  dump_cpus_ = {};
   return status;
 }
 

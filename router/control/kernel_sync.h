@@ -85,9 +85,6 @@ class KernelSync {
     std::vector<PortTap> ports;         // those of the VRF
     std::vector<uint32_t> tables{254};  // in order of preference
     size_t receive_buffer_bytes = 64u << 20;
-    // Where the first dump's receiving thread may run (netlink/read_ahead.h): also on the lcores'
-    // CPUs, since nothing is forwarded before it is over. Later ones: where the caller may.
-    std::vector<unsigned> first_dump_cpus = {};
     // Called from Start, Resync, OnReadable and Tick. Each may be empty.
     std::function<void(const PortLinkChange&)> on_link_change;
     std::function<void(const KernelAddresses&)> on_addresses_change;
@@ -104,8 +101,10 @@ class KernelSync {
   KernelSync(const KernelSync&) = delete;
   KernelSync& operator=(const KernelSync&) = delete;
 
-  // The first dump: reports every link and the addresses, fills the RIB.
-  Status Start(Clock::time_point now);
+  // The first dump: reports every link and the addresses, fills the RIB. `cpus`: where its
+  // receiving thread may run (netlink/read_ahead.h), those of lcores too, since nothing is
+  // forwarded before it is over; empty, and in later dumps: where the caller may.
+  Status Start(Clock::time_point now, std::span<const unsigned> cpus = {});
 
   // Readable: messages of the kernel.
   int fd() const { return events_.fd(); }
@@ -200,7 +199,7 @@ class KernelSync {
   std::vector<PortLinkChange> link_changes_;  // not told yet
   std::vector<PortIndex> links_up_;
   bool dump_wanted_ = false;
-  std::vector<unsigned> dump_cpus_;
+  std::span<const unsigned> dump_cpus_;  // while Start runs
   Clock::time_point next_dump_{};
   Clock::time_point last_dump_{};
   std::optional<Clock::time_point> behind_since_;

@@ -153,16 +153,12 @@ std::optional<StartError> KernelSide::OpenTap(PortIndex index, const PortConfig&
   return std::nullopt;
 }
 
-Status KernelSide::StartVrf(KernelVrf& vrf, const Document& document,
-                            const std::vector<unsigned>& lcore_cpus) {
+Status KernelSide::StartVrf(KernelVrf& vrf, const Document& document) {
   router::KernelSync::Options options;
   for (size_t p = 0; p < document.ports.size(); ++p) {
     if (ports_[p].vrf != vrf.index()) continue;
     options.ports.push_back({PortIndex(static_cast<uint8_t>(p)), document.ports[p].tap});
   }
-  options.first_dump_cpus = AllowedCpus();
-  options.first_dump_cpus.insert(options.first_dump_cpus.end(), lcore_cpus.begin(),
-                                 lcore_cpus.end());
   options.on_link_change = [this](const router::PortLinkChange& change) { OnLinkChange(change); };
   options.on_addresses_change = [this](const router::KernelAddresses&) {
     PublishPorts();
@@ -187,12 +183,13 @@ std::optional<StartError> KernelSide::StartSync(const Document& document,
                       status.message()};
   };
   for (const auto& vrf : vrfs_) {
-    if (Status status = StartVrf(*vrf, document, lcore_cpus); !status.ok())
-      return fail(*vrf, status);
+    if (Status status = StartVrf(*vrf, document); !status.ok()) return fail(*vrf, status);
   }
   PollDevices();
+  std::vector<unsigned> cpus = AllowedCpus();
+  cpus.insert(cpus.end(), lcore_cpus.begin(), lcore_cpus.end());
   for (const auto& vrf : vrfs_) {
-    if (Status status = vrf->sync().Start(Now()); !status.ok()) return fail(*vrf, status);
+    if (Status status = vrf->sync().Start(Now(), cpus); !status.ok()) return fail(*vrf, status);
   }
   PublishPorts();
   return std::nullopt;

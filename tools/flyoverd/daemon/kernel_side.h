@@ -87,8 +87,7 @@ class KernelSide {
                                     std::vector<ExceptionTap>& taps);
   std::optional<StartError> StartSync(const Document& document,
                                       const std::vector<unsigned>& lcore_cpus);
-  Status StartVrf(KernelVrf& vrf, const Document& document,
-                  const std::vector<unsigned>& lcore_cpus);
+  Status StartVrf(KernelVrf& vrf, const Document& document);
   void WatchKernel();
   void OnLinkChange(const router::PortLinkChange& change);
   // What `ip link set` did to a TAP, done to its port.
