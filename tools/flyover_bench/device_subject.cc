@@ -29,7 +29,7 @@ class DeviceSubject : public Subject {
                       load_.name + ": the pcap device holds up to " + std::to_string(kMostFrames) +
                           " frames, one after the other; accepted: such loads, or --in DEVICE");
       }
-      if (load_.frame > 1514) {
+      if (load_.frame > kLongestFullFrame) {
         return Status(StatusCode::kInvalidArgument,
                       load_.name +
                           ": the pcap device gives no frames longer than 1514 bytes again "
@@ -37,10 +37,7 @@ class DeviceSubject : public Subject {
       }
       // Written twice: prefixes are the testbed's, and it opens the file.
       file = "/tmp/flyover-bench-" + std::to_string(getpid()) + "-" + n + ".pcap";
-      std::mt19937_64 random(seed);
-      Traffic traffic(load_, BenchPrefixes(load_.ipv6, load_.routes, random), seed + 1);
-      if (Status status = traffic.CheckSpread(); !status.ok()) return status;
-      if (Status status = WritePcap(traffic, load_.flows, file); !status.ok()) return status;
+      if (Status status = WritePcap(load_, seed, file); !status.ok()) return status;
       in = "net_pcap_bench" + n + ",rx_pcap=" + file + ",infinite_rx=1";
     }
     const std::string out = devices.out.empty() ? "net_null_bench" + n + ",no-rx=1" : devices.out;

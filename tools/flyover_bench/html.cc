@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdarg>
 #include <cstdio>
+
+#include "tools/flyover_bench/format.h"
 
 namespace flyover {
 namespace {
@@ -14,15 +15,6 @@ constexpr int kWidth = 900, kLabel = 190, kRow = 26, kBars = kWidth - kLabel - 9
 constexpr std::array kColours = {"#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677",
                                  "#aa3377", "#bbbbbb", "#332288", "#88ccee", "#44aa99",
                                  "#999933", "#cc6677", "#882255"};
-
-[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
-  char text[512];
-  va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(text, sizeof(text), format, arguments);
-  va_end(arguments);
-  return text;
-}
 
 std::string Text(const json& value) {
   return EscapeHtml(value.is_string() ? value.get<std::string>() : value.dump());

@@ -147,11 +147,10 @@ Result<std::unique_ptr<Subject>> MakeL3fwdSubject(const PeerOptions& options) {
   const auto prefixes = BenchPrefixes(load.ipv6, load.routes, random);
   std::mt19937_64 other_random(options.seed);
   const auto other = BenchPrefixes(!load.ipv6, 1, other_random);
-  Traffic traffic(load, prefixes, options.seed + 1);
   const std::string name = "flyover-bench-" + std::to_string(getpid()) + "-l3fwd";
   const std::string base = "/tmp/" + name;
   const std::string pcap = base + ".pcap";
-  Status status = WritePcap(traffic, load.flows, pcap);
+  Status status = WritePcap(load, options.seed, pcap);
   for (const bool ipv6 : {false, true}) {
     if (!status.ok()) break;
     status = WriteRules(base + (ipv6 ? "6" : "4"), ipv6 == load.ipv6 ? prefixes : other);

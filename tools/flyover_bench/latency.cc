@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "common/datapath/burst.h"
+#include "tools/flyover_bench/rate_search.h"
 
 namespace flyover {
 namespace {
@@ -42,29 +43,21 @@ Result<Latency> RunSchedule(const ServeBurst& serve, const Schedule& schedule) {
 }
 
 Result<double> FindNoDropInterval(const ServeBurst& serve, double near, uint64_t packets) {
-  const auto loses = [&](double interval) -> Result<bool> {
-    unsigned lossy = 0;
-    for (unsigned trial = 0; trial < kTrials; ++trial) {
-      const auto latency = RunSchedule(serve, {.interval = interval, .packets = packets / kTrials});
-      if (!latency.ok()) return latency.status();
-      if (latency->lost > 0 || latency->behind > 2 * kMaxBurst) ++lossy;
-    }
-    return lossy > kTrials / 2;
+  // Rates are packets a tick.
+  const auto trial = [&](double rate) -> Result<TrialResult> {
+    const auto latency = RunSchedule(serve, {.interval = 1 / rate, .packets = packets / kTrials});
+    if (!latency.ok()) return latency.status();
+    const bool lossy = latency->lost > 0 || latency->behind > 2 * kMaxBurst;
+    return TrialResult{packets / kTrials, lossy ? std::max<uint64_t>(latency->lost, 1) : 0};
   };
-  double good = 4 * near, bad = near / 4;
-  const auto longest = loses(good);
-  if (!longest.ok()) return longest.status();
-  if (*longest) {
+  RateSearch search(trial, 1 / (4 * near), 4 / near);
+  const auto bounds = search.Find({.exceed_ratio = 0.5, .trials = kTrials});
+  if (!bounds.ok()) return bounds.status();
+  if (bounds->lower == 0) {
     return Status(StatusCode::kFailedPrecondition,
                   "packets are lost even at a quarter of the speed: the machine is disturbed");
   }
-  while (good / bad > 1.005) {
-    const double middle = (good + bad) / 2;
-    const auto lost = loses(middle);
-    if (!lost.ok()) return lost.status();
-    (*lost ? bad : good) = middle;
-  }
-  return good;
+  return 1 / bounds->lower;
 }
 
 }  // namespace flyover

@@ -100,7 +100,8 @@ Status CheckLoad(const Load& load) {
                   " to " + std::to_string(kLongestFrame) + " bytes (without FCS)");
   }
   if (load.services > 0 && !load.l2dsr &&
-      (load.imix || (load.frame > 1474 && load.frame <= 1514) || load.frame > kLongestFrame - 40)) {
+      (load.imix || (load.frame > 1474 && load.frame <= kLongestFullFrame) ||
+       load.frame > kLongestFrame - 40)) {
     return refuse(
         "a full frame does not fit an IPIP tunnel of the same MTU; accepted: frames of up "
         "to 1474 bytes, or 1515 to 8974");

@@ -12,7 +12,8 @@ namespace flyover {
 
 struct Replay;
 
-// Without FCS: a port of MTU 9000.
+// Without FCS: of a port of MTU 1500, and of one of MTU 9000.
+inline constexpr uint16_t kLongestFullFrame = 1514;
 inline constexpr uint16_t kLongestFrame = 9014;
 
 enum class FlowChoice : uint8_t {

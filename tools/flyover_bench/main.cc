@@ -28,6 +28,11 @@ constexpr char kKernelLevel[] = "kernels: functions on arrays, batches of 64";
 
 std::atomic<bool> stop{false};
 
+// In one line of a terminal, which the next one overwrites; "" clears it.
+void ShowProgress(const std::string& text) {
+  if (isatty(2) != 0) std::fprintf(stderr, "\r%-70s\r", text.c_str());
+}
+
 class Bench {
  public:
   int Main(int argc, char** argv);
@@ -65,7 +70,7 @@ class Bench {
   Commands commands_;
   Arguments arguments_;
   Context context_;
-  std::vector<unsigned> allowed_;  // CPUs
+  const std::vector<unsigned> allowed_ = AllowedCpus();  // before DPDK binds this thread
   bool quick_ = false;
   std::vector<LevelReport> levels_;
   nlohmann::json stages_shown_;  // in the HTML page
@@ -92,24 +97,21 @@ Status Bench::CheckKernelNames() const {
 }
 
 Status Bench::Start() {
-  allowed_ = AllowedCpus();
-  const std::vector<unsigned>& allowed = allowed_;
-  context_.cpu = arguments_.cpu.value_or(allowed.back());
+  context_.cpu = arguments_.cpu.value_or(allowed_.back());
   context_.seed = arguments_.seed;
-  if (std::find(allowed.begin(), allowed.end(), context_.cpu) == allowed.end()) {
+  if (std::find(allowed_.begin(), allowed_.end(), context_.cpu) == allowed_.end()) {
     return Status(
         StatusCode::kInvalidArgument,
         "CPU " + std::to_string(context_.cpu) + " is not there, or not allowed to this process");
   }
   const size_t needed = commands_.rfc2544->parsed() ? 2 : arguments_.lcores;
-  if (allowed.size() < needed) {
+  if (allowed_.size() < needed) {
     return Status(StatusCode::kInvalidArgument,
                   std::to_string(needed) + " CPUs are needed, one for each lcore" +
                       (commands_.rfc2544->parsed() ? " and one for the generator" : "") + "; " +
-                      std::to_string(allowed.size()) + " are allowed to this process");
+                      std::to_string(allowed_.size()) + " are allowed to this process");
   }
-  // Before all that may wait on these CPUs; threads and other programs that are measured inherit
-  // it.
+  // Threads and other programs that are measured inherit it.
   setpriority(PRIO_PROCESS, 0, -20);
   EalOptions eal;
   eal.file_prefix = "flyover-bench-" + std::to_string(getpid());
@@ -137,14 +139,9 @@ Status Bench::Run(const std::vector<std::unique_ptr<Subject>>& subjects, const s
   options.cpu = context_.cpu;
   options.reject = !arguments_.keep_all;
   options.stop = &stop;
-  const bool terminal = isatty(2) != 0;
-  if (terminal) {
-    options.progress = [](const std::string& text) {
-      std::fprintf(stderr, "\r%-70s\r", text.c_str());
-    };
-  }
+  options.progress = ShowProgress;
   auto report = RunSeries(subjects, options);
-  if (terminal) std::fprintf(stderr, "\r%-70s\r", "");
+  ShowProgress("");
   if (!report.ok()) return report.status();
   levels_.push_back({level, unit, std::move(*report)});
   return Status::Ok();
@@ -296,7 +293,6 @@ std::vector<unsigned> Bench::LcoreCpus() const {
 }
 
 int Bench::Rfc2544(const std::vector<Load>& loads) const {
-  const bool terminal = isatty(2) != 0;
   Rfc2544Options options;
   options.device_cpu = context_.cpu;
   options.generator_cpu = allowed_.front() != context_.cpu ? allowed_.front() : allowed_.back();
@@ -304,11 +300,7 @@ int Bench::Rfc2544(const std::vector<Load>& loads) const {
   options.trial_milliseconds = arguments_.trial_milliseconds;
   options.frames = arguments_.frames.empty() ? Rfc2544Frames() : arguments_.frames;
   options.stop = &stop;
-  if (terminal) {
-    options.progress = [](const std::string& text) {
-      std::fprintf(stderr, "\r%-70s\r", text.c_str());
-    };
-  }
+  options.progress = ShowProgress;
   const auto tsc_hz = static_cast<double>(rte_get_tsc_hz());
   nlohmann::json all = nlohmann::json::array();
   if (!arguments_.json) {
@@ -319,7 +311,7 @@ int Bench::Rfc2544(const std::vector<Load>& loads) const {
   for (const Load& load : loads) {
     if (stop) break;
     const auto report = RunRfc2544(load, options);
-    if (terminal) std::fprintf(stderr, "\r%-70s\r", "");
+    ShowProgress("");
     if (!report.ok()) return Fail(report.status());
     if (arguments_.json) {
       all.push_back(ToJson(load.name, *report, tsc_hz));
@@ -365,15 +357,15 @@ int Bench::Main(int argc, char** argv) {
     return app_.exit(error) == 0 ? kOk : kUsage;
   }
   if (commands_.list->parsed()) return List();
-  const bool quick = quick_ = app_.get_subcommands().empty() || commands_.quick->parsed();
-  if (quick && AllowedCpus().size() > 1) arguments_.lcores = 2;
+  quick_ = app_.get_subcommands().empty() || commands_.quick->parsed();
+  if (quick_ && allowed_.size() > 1) arguments_.lcores = 2;
   // What cannot be is said before anything starts.
   const auto loads = ChosenLoads(
-      arguments_, quick ? std::vector<std::string>{"router-64", "router-full-table", "router-230k",
-                                                   "router6-64", "router6-full-table", "lb-ipip-4k",
-                                                   "lb-ipip-kept-4k", "lb-ipip-1m",
-                                                   "lb-ipip-kept-1m", "lb-new-flows"}
-                        : std::vector<std::string>{"router-64", "router6-64", "lb-ipip-4k"});
+      arguments_, quick_ ? std::vector<std::string>{"router-64", "router-full-table", "router-230k",
+                                                    "router6-64", "router6-full-table",
+                                                    "lb-ipip-4k", "lb-ipip-kept-4k", "lb-ipip-1m",
+                                                    "lb-ipip-kept-1m", "lb-new-flows"}
+                         : std::vector<std::string>{"router-64", "router6-64", "lb-ipip-4k"});
   if (commands_.kernels->parsed()) {
     if (Status status = CheckKernelNames(); !status.ok()) return Fail(status);
   } else if (!loads.ok()) {
@@ -391,24 +383,24 @@ int Bench::Main(int argc, char** argv) {
   }
   Status status = Status::Ok();
   if (commands_.kernels->parsed()) status = RunKernels();
-  if (commands_.path->parsed() || quick) status = RunPath(loads.value());
-  if (quick && status.ok() && !stop) {
+  if (commands_.path->parsed() || quick_) status = RunPath(loads.value());
+  if (quick_ && status.ok() && !stop) {
     if (access("/usr/bin/dpdk-testpmd", X_OK) == 0) arguments_.against = {"testpmd"};
     status = RunDevice({*FindLoad("router-64"), *FindLoad("router6-64"), *FindLoad("lb-ipip-4k")});
   }
   if (commands_.device->parsed()) status = RunDevice(loads.value());
   if (!status.ok()) {
-    if (!levels_.empty()) (void)Print(quick);
+    if (!levels_.empty()) (void)Print(quick_);
     return Fail(status);
   }
   if (!arguments_.html.empty() && !commands_.kernels->parsed() && !stop) {
-    auto stages = quick ? StagesOf({*FindLoad("router-64"), *FindLoad("router6-64"),
-                                    *FindLoad("lb-ipip-4k"), *FindLoad("lb-ipip-kept-4k")})
-                        : StagesOf(loads.value());
+    auto stages = quick_ ? StagesOf({*FindLoad("router-64"), *FindLoad("router6-64"),
+                                     *FindLoad("lb-ipip-4k"), *FindLoad("lb-ipip-kept-4k")})
+                         : StagesOf(loads.value());
     if (!stages.ok()) return Fail(stages.status());
     stages_shown_ = std::move(*stages);
   }
-  const int code = Print(quick);
+  const int code = Print(quick_);
   StopEal();
   return code;
 }

@@ -14,7 +14,6 @@ namespace flyover {
 namespace {
 
 constexpr size_t kMostFrames = 1u << 20;
-constexpr size_t kLongest = 1514;
 constexpr uint8_t kTtl = 64;
 
 bool IsForwardable(uint32_t address) {
@@ -67,7 +66,7 @@ Result<std::shared_ptr<const Replay>> ReadCapture(const std::string& file) {
   while (replay->frames.size() < kMostFrames &&
          (outcome = pcap_next_ex(capture.get(), &header, &bytes)) == 1) {
     std::vector<uint8_t> frame(bytes, bytes + header->caplen);
-    const bool whole = header->caplen == header->len && header->len <= kLongest &&
+    const bool whole = header->caplen == header->len && header->len <= kLongestFullFrame &&
                        header->len >= sizeof(EthernetHeader);
     bool ipv4 = false, ipv6 = false;
     if (whole) {

@@ -3,22 +3,13 @@
 #include <rte_cycles.h>
 
 #include <algorithm>
-#include <cstdarg>
 #include <cstdio>
 
+#include "tools/flyover_bench/format.h"
 #include "tools/version/version.h"
 
 namespace flyover {
 namespace {
-
-[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
-  char text[512];
-  va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(text, sizeof(text), format, arguments);
-  va_end(arguments);
-  return text;
-}
 
 std::string TableOf(const LevelReport& level, uint64_t seed) {
   const auto& series = level.measured.series;

@@ -1,6 +1,6 @@
 #include "tools/flyover_bench/rfc2544_report.h"
 
-#include <cstdio>
+#include "tools/flyover_bench/format.h"
 
 namespace flyover {
 namespace {
@@ -22,29 +22,23 @@ std::string ToText(const std::string& load, const Rfc2544Report& report, double 
       "\n  frame   throughput, M/s: one trial, MLRsearch without loss, 0.5 %   latency us at 100 "
       "%: "
       "p50, p99, max   at 50 %: p50, p99   back-to-back   recovery us\n";
-  char line[256];
   for (const FrameReport& f : report.frames) {
     const auto& full = f.latency[0];
     const auto& half = f.latency[1];
-    std::snprintf(
-        line, sizeof(line),
-        "  %5u   %29.3f %22.3f %6.3f   %26.1f %5.1f %7.1f   %13.1f %5.1f   %12lu   %10.0f\n",
-        f.frame, Million(f.strict.lower), Million(f.no_loss.lower), Million(f.partial.lower),
-        Us(full.p50, tsc_hz), Us(full.p99, tsc_hz), Us(full.max, tsc_hz), Us(half.p50, tsc_hz),
-        Us(half.p99, tsc_hz), f.back_to_back, f.recovery_us);
-    text += line;
+    text +=
+        Format("  %5u   %29.3f %22.3f %6.3f   %26.1f %5.1f %7.1f   %13.1f %5.1f   %12lu   %10.0f\n",
+               f.frame, Million(f.strict.lower), Million(f.no_loss.lower), Million(f.partial.lower),
+               Us(full.p50, tsc_hz), Us(full.p99, tsc_hz), Us(full.max, tsc_hz),
+               Us(half.p50, tsc_hz), Us(half.p99, tsc_hz), f.back_to_back, f.recovery_us);
   }
   for (const FrameReport& f : report.frames) {
     if (f.partial.upper == 0) {
       text += "  " + std::to_string(f.frame) +
               " bytes: the generator is slower than the device: these are at least its rates\n";
     }
-    std::snprintf(line, sizeof(line), "  %5u   frame loss of %.2f M/s offered:", f.frame,
-                  Million(f.offered));
-    text += line;
+    text += Format("  %5u   frame loss of %.2f M/s offered:", f.frame, Million(f.offered));
     for (const auto& loss : f.loss) {
-      std::snprintf(line, sizeof(line), "  %.0f %%: %.3f %%", 100 * loss.share, 100 * loss.ratio);
-      text += line;
+      text += Format("  %.0f %%: %.3f %%", 100 * loss.share, 100 * loss.ratio);
     }
     text += "\n";
   }

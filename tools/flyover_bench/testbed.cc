@@ -9,7 +9,7 @@ namespace flyover {
 Result<std::unique_ptr<Testbed>> Testbed::Create(const Load& load, const std::string& in_device,
                                                  const std::string& out_device, uint32_t mbufs,
                                                  uint64_t seed, unsigned lcores) {
-  const uint16_t mtu = load.frame > 1514 ? kLongestFrame - 14 : 1500;
+  const uint16_t mtu = load.frame > kLongestFullFrame ? kLongestFrame - 14 : 1500;
   DataplaneOptions options;
   options.lcore_count = lcores;
   options.mbufs = mbufs;

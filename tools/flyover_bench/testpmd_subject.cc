@@ -70,9 +70,7 @@ Result<std::unique_ptr<Subject>> MakeTestpmdSubject(const PeerOptions& options) 
   }
   const std::string pid = std::to_string(getpid());
   const std::string file = "/tmp/flyover-bench-" + pid + "-testpmd.pcap";
-  std::mt19937_64 random(options.seed);
-  Traffic traffic(load, BenchPrefixes(load.ipv6, load.routes, random), options.seed + 1);
-  if (Status status = WritePcap(traffic, load.flows, file); !status.ok()) return status;
+  if (Status status = WritePcap(load, options.seed, file); !status.ok()) return status;
   std::vector<std::string> arguments = {kProgram};
   const auto eal =
       PeerEal("testpmd" + pid, "0@0,1@" + std::to_string(options.cpu), file, options.hugepages);

@@ -15,7 +15,6 @@ namespace flyover {
 namespace {
 
 constexpr uint16_t kImixMiddle = 570;
-constexpr uint16_t kImixLargest = 1514;
 constexpr uint32_t kZipfDraws = 1u << 20;
 
 Ipv6Address V6(uint64_t high, uint64_t low) {
@@ -121,7 +120,7 @@ Traffic::Traffic(const Load& load, const std::vector<IpPrefix>& prefixes, uint64
 
 uint16_t Traffic::LengthOf(uint32_t flow) const {
   const uint16_t least = !load_.ipv6 ? 60 : load_.services > 0 ? 74 : 62;
-  if (load_.imix) return flow % 12 < 7 ? least : flow % 12 < 11 ? kImixMiddle : kImixLargest;
+  if (load_.imix) return flow % 12 < 7 ? least : flow % 12 < 11 ? kImixMiddle : kLongestFullFrame;
   return std::max(load_.frame, least);
 }
 
@@ -263,7 +262,10 @@ Status Traffic::CheckSpread() const {
   return Status::Ok();
 }
 
-Status WritePcap(Traffic& traffic, uint32_t frames, const std::string& path) {
+Status WritePcap(const Load& load, uint64_t seed, const std::string& path) {
+  std::mt19937_64 random(seed);
+  Traffic traffic(load, BenchPrefixes(load.ipv6, load.routes, random), seed + 1);
+  if (Status status = traffic.CheckSpread(); !status.ok()) return status;
   struct FileHeader {
     uint32_t magic = 0xa1b2c3d4;
     uint16_t major = 2, minor = 4;
@@ -274,7 +276,7 @@ Status WritePcap(Traffic& traffic, uint32_t frames, const std::string& path) {
   };
   std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(&header), sizeof(header));
-  for (uint32_t i = 0; i < frames; ++i) {
+  for (uint32_t i = 0; i < load.flows; ++i) {
     std::array<uint8_t, kLongestFrame> bytes{};
     const uint16_t length = traffic.Next(bytes.data());
     const RecordHeader record{.captured = length, .length = length};

@@ -27,13 +27,12 @@ IpAddress AddressIn(const IpPrefix& prefix, std::mt19937_64& random);
 
 class Traffic {
  public:
-  static constexpr uint16_t kLongestReplay = 1514;
   static constexpr uint16_t kHeaders = 88;  // what a flow keeps; the rest of a frame is payload
 
   // Destinations lie in `prefixes` (routed loads) or are the services' VIPs.
   Traffic(const Load& load, const std::vector<IpPrefix>& prefixes, uint64_t seed);
 
-  // Writes the headers of the next frame (kHeaders bytes of room; kLongestReplay of a load that
+  // Writes the headers of the next frame (kHeaders bytes of room; kLongestFullFrame of a load that
   // replays, whose frames are written whole) and returns the frame's length.
   uint16_t Next(uint8_t* to);
   // Goes back to the first flow (not for flows that are new).
@@ -62,7 +61,8 @@ class Traffic {
   uint64_t next_new_ = 0;
 };
 
-// A pcap file (link type Ethernet) with one frame of each flow.
-Status WritePcap(Traffic& traffic, uint32_t frames, const std::string& path);
+// A pcap file (link type Ethernet) with one frame of each flow of a load, whose routes are those of
+// a Testbed with the same seed.
+Status WritePcap(const Load& load, uint64_t seed, const std::string& path);
 
 }  // namespace flyover
