@@ -19,15 +19,6 @@ bool Brief(uint16_t seen) { return (seen & ConnectionShard::kIsBrief) != 0; }
 BackendId IdOf(uint16_t backend) {
   return BackendId(static_cast<uint16_t>(backend & ~ConnectionShard::kNotEstablished));
 }
-uint16_t BackendBits(BackendId id, EntryState state) {
-  return static_cast<uint16_t>(
-      id.value() | (state == EntryState::kEstablished ? 0 : ConnectionShard::kNotEstablished));
-}
-uint16_t SeenBits(uint16_t tick, EntryState state) {
-  return static_cast<uint16_t>((tick & kTickMask) |
-                               (state == EntryState::kBrief ? ConnectionShard::kIsBrief : 0));
-}
-
 bool Expired(uint16_t backend, uint16_t seen, uint16_t tick, const ConnectionTimeouts& timeouts) {
   return TickAge(tick, seen) > timeouts.Of(IdOf(backend).value(), Brief(seen));
 }
@@ -54,19 +45,6 @@ Result<std::unique_ptr<ConnectionShard>> ConnectionShard::Create(uint32_t bucket
 }
 
 ConnectionShard::~ConnectionShard() { munmap(buckets_, bucket_count() * sizeof(Bucket)); }
-
-void ConnectionShard::Keep(const ConnectionHit& hit, uint16_t tick, Touch touch) {
-  if (touch == Touch::kNothing) return;
-  uint16_t& backend = hit.bucket->backend[hit.way];
-  uint16_t& seen = hit.bucket->seen[hit.way];
-  if (touch == Touch::kOpen) {
-    Store(seen, static_cast<uint16_t>((tick & kTickMask) | (seen & kIsBrief)));
-    return;
-  }
-  const EntryState state = touch == Touch::kConfirm ? EntryState::kEstablished : EntryState::kBrief;
-  Store(seen, SeenBits(tick, state));
-  if (const uint16_t bits = BackendBits(hit.backend, state); bits != backend) Store(backend, bits);
-}
 
 bool ConnectionShard::Remove(const ConnectionHit& hit) {
   uint32_t& tag = hit.bucket->tag[hit.way];

@@ -94,10 +94,10 @@ class ConnectionShard {
     const uint32_t first = bucket_bits & mask_;
     return {tag, first, (first ^ ((tag * 0x85ebca6bu) >> 5 | 1)) & mask_};
   }
-  void Prefetch(uint32_t bucket) const { __builtin_prefetch(&buckets_[bucket], 1); }
+  Bucket* BucketAt(uint32_t index) const { return &buckets_[index]; }
 
   // Owner. The flow's entry, unchanged.
-  ConnectionHit LookupIn(uint32_t bucket, uint32_t tag, uint16_t tick) const;
+  static ConnectionHit LookupIn(Bucket& bucket, uint32_t tag, uint16_t tick);
   // A packet of the flow at `tick`. REQUIRES: hit.found, and nothing was inserted since.
   static void Keep(const ConnectionHit& hit, uint16_t tick, Touch touch);
   // Empties the place; false: it was empty already.
@@ -134,6 +134,13 @@ class ConnectionShard {
     uint16_t seen;
   };
   ConnectionShard(Bucket* buckets, uint32_t count) : buckets_(buckets), mask_(count - 1) {}
+  static uint16_t BackendBits(BackendId id, EntryState state) {
+    return static_cast<uint16_t>(id.value() |
+                                 (state == EntryState::kEstablished ? 0 : kNotEstablished));
+  }
+  static uint16_t SeenBits(uint16_t tick, EntryState state) {
+    return static_cast<uint16_t>((tick & kTickMask) | (state == EntryState::kBrief ? kIsBrief : 0));
+  }
   Entry LoadEntry(uint32_t bucket, unsigned way) const;
   static void Write(Bucket& bucket, unsigned way, uint32_t tag, uint16_t backend, uint16_t tick);
 
@@ -167,15 +174,28 @@ inline unsigned FirstBit(unsigned mask) { return static_cast<unsigned>(std::coun
 
 }  // namespace internal
 
-inline ConnectionHit ConnectionShard::LookupIn(uint32_t index, uint32_t tag, uint16_t tick) const {
-  Bucket& bucket = buckets_[index];
+// Without a branch: whether a flow lies in this bucket is what no processor can guess.
+inline ConnectionHit ConnectionShard::LookupIn(Bucket& bucket, uint32_t tag, uint16_t tick) {
   const unsigned match = internal::MatchMask(bucket, tag);
-  if (match == 0) return {};
-  const unsigned way = internal::FirstBit(match);
+  const unsigned way = internal::FirstBit(match | 1u << (kWays - 1));
   const uint16_t seen = bucket.seen[way];
   const auto backend = static_cast<uint16_t>(bucket.backend[way] & ~kNotEstablished);
-  return {true, (seen & kIsBrief) != 0,   BackendId(backend), TickAge(tick, seen), &bucket,
-          tag,  static_cast<uint8_t>(way)};
+  return {match != 0, (seen & kIsBrief) != 0,   BackendId(backend), TickAge(tick, seen), &bucket,
+          tag,        static_cast<uint8_t>(way)};
+}
+
+inline void ConnectionShard::Keep(const ConnectionHit& hit, uint16_t tick, Touch touch) {
+  if (touch == Touch::kNothing) return;
+  uint16_t& backend = hit.bucket->backend[hit.way];
+  uint16_t& seen = hit.bucket->seen[hit.way];
+  if (touch == Touch::kOpen) {
+    internal::Store(seen, static_cast<uint16_t>((tick & kTickMask) | (seen & kIsBrief)));
+    return;
+  }
+  const EntryState state = touch == Touch::kConfirm ? EntryState::kEstablished : EntryState::kBrief;
+  internal::Store(seen, SeenBits(tick, state));
+  const uint16_t bits = BackendBits(hit.backend, state);
+  if (bits != backend) internal::Store(backend, bits);
 }
 
 }  // namespace flyover::lb

@@ -22,25 +22,30 @@ Result<std::unique_ptr<ConnectionTable>> ConnectionTable::Create(uint32_t capaci
 
 void ConnectionTable::Lookup(const uint64_t* flow_hash, unsigned n, uint16_t tick,
                              ConnectionHit* hits) {
-  std::array<ConnectionShard::Place, kMaxBatch> place;
-  std::array<ConnectionShard*, kMaxBatch> shard;
+  struct Places {
+    ConnectionBucket* first;
+    ConnectionBucket* second;
+    uint32_t tag;
+  };
+  std::array<Places, kMaxBatch> places;
   std::array<uint8_t, kMaxBatch> missed;
   for (unsigned i = 0; i < n; ++i) {
     const Slices slices(flow_hash[i]);
-    shard[i] = shards_[slices.shard()].get();
-    place[i] = shard[i]->PlaceOf(slices.tag(), slices.bucket());
-    shard[i]->Prefetch(place[i].first);
+    const ConnectionShard& shard = *shards_[slices.shard()];
+    const ConnectionShard::Place place = shard.PlaceOf(slices.tag(), slices.bucket());
+    places[i] = {shard.BucketAt(place.first), shard.BucketAt(place.second), place.tag};
+    __builtin_prefetch(places[i].first, 1);
   }
   unsigned misses = 0;
   for (unsigned i = 0; i < n; ++i) {
-    hits[i] = shard[i]->LookupIn(place[i].first, place[i].tag, tick);
-    if (hits[i].found) continue;
-    shard[i]->Prefetch(place[i].second);
-    missed[misses++] = static_cast<uint8_t>(i);
+    hits[i] = ConnectionShard::LookupIn(*places[i].first, places[i].tag, tick);
+    missed[misses] = static_cast<uint8_t>(i);
+    misses += hits[i].found ? 0 : 1;
+    __builtin_prefetch(hits[i].found ? places[i].first : places[i].second, 1);
   }
   for (unsigned k = 0; k < misses; ++k) {
     const unsigned i = missed[k];
-    hits[i] = shard[i]->LookupIn(place[i].second, place[i].tag, tick);
+    hits[i] = ConnectionShard::LookupIn(*places[i].second, places[i].tag, tick);
   }
 }
 
