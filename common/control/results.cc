@@ -24,7 +24,8 @@ FLYOVER_RESULT(PortResult, name, device, driver, tap, vrf, mac, mtu, link_up, ad
 FLYOVER_RESULT(PortsResult, ports)
 FLYOVER_RESULT(StageResult, name, packets, cycles, cycles_per_packet)
 FLYOVER_RESULT(LcoreResult, index, cpu, numa, busy_percent, busy_cycles, idle_cycles, packets,
-               bursts, loop_max_us, sleeping, ports_queues, stages)
+               bursts, loop_max_us, residence_p50_us, residence_p99_us, residence_p999_us, sleeping,
+               ports_queues, stages)
 FLYOVER_RESULT(LcoresResult, lcores)
 FLYOVER_RESULT(SourceResult, name, kind, rx, from_kernel, generated, copies, tx, punted, dropped,
                buffered, balanced)
@@ -83,8 +84,9 @@ FLYOVER_RESULT(PlanServiceResult, name, change, slots, slots_moved, slots_least,
                flows, flows_broken, broken_percent, backends)
 FLYOVER_RESULT(PlanEndpointResult, vip, protocol, ports, service_before, service_after,
                broken_percent)
-FLYOVER_RESULT(PlanResult, changes, services, services_unchanged, endpoints, vips_announced,
-               vips_withdrawn, max_moved_percent, limited, limit_percent, within)
+FLYOVER_RESULT(PlanResult, changes, services, services_unchanged, endpoints, vips_added,
+               vips_removed, vips_announced, vips_withdrawn, box_drained, max_moved_percent,
+               limited, limit_percent, within)
 FLYOVER_RESULT(JournalMoveResult, service, slots, moved, least)
 FLYOVER_RESULT(JournalEntryResult, time, uid, user, pid, command, outcome, message, file,
                generation, changes, changes_total, moved)

@@ -47,6 +47,8 @@ enum class MetricType : uint8_t { kCounter, kGauge };
   X(kLcorePackets, "flyover_lcore_packets_total", kCounter, "lcore,cpu", "packets taken in")       \
   X(kLcoreBursts, "flyover_lcore_bursts_total", kCounter, "lcore,cpu", "bursts taken in")          \
   X(kLcoreLoopMax, "flyover_lcore_loop_max_seconds", kGauge, "lcore,cpu", "longest loop so far")   \
+  X(kLcoreResidence, "flyover_lcore_residence_seconds", kGauge, "lcore,cpu,quantile",              \
+    "how long bursts stayed on the lcore, of all since its start")                                 \
   X(kLcoreSleeping, "flyover_lcore_sleeping", kGauge, "lcore,cpu", "1: no packets, asleep")        \
   X(kLedgerIn, "flyover_ledger_in_packets_total", kCounter, "source,kind",                         \
     "packets by where they came from: rx, from_kernel, generated, copies")                         \

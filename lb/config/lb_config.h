@@ -140,10 +140,11 @@ struct ServiceConfig {
   uint16_t tcp_mss = 0;   // limit to what a client's SYN may announce; 0: none
   std::vector<BackendConfig> backends;
   HealthConfig health;
-  uint16_t min_up = 1;           // so many healthy backends before a spare group is left out
-  uint16_t panic_threshold = 0;  // percent; fewer up than this: health is not believed
-  bool fail_open = false;        // the same when none is up
-  bool announce = true;          // its VIPs, where the balancer announces at all
+  uint16_t min_up = 1;            // so many healthy backends before a spare group is left out
+  uint16_t panic_threshold = 0;   // percent; fewer up than this: health is not believed
+  uint16_t swallow_weight = 100;  // percent of its weight for one that swallows connections
+  bool fail_open = false;         // the same when none is up
+  bool announce = true;           // its VIPs, where the balancer announces at all
   std::chrono::seconds slow_start{0};
   bool operator==(const ServiceConfig&) const = default;
 };

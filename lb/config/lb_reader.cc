@@ -211,6 +211,7 @@ void WriteServices(const LbConfig& config, YamlWriter& out) {
     WriteBackends(service.backends, out);
     out.Put("min_up", service.min_up);
     out.Put("panic_threshold", service.panic_threshold);
+    out.Put("swallow_weight", service.swallow_weight);
     out.Flag("announce", service.announce);
     out.Put("all_down", service.fail_open ? "fail_open" : "drop");
     out.Put("slow_start", Milliseconds(service.slow_start));

@@ -400,6 +400,12 @@ Schema ServiceSchema() {
        .fallback = "0",
        .help = "While fewer of the backends with a weight are up than this, health is not believed "
                "and all of them get new flows: the few that are left would break down too"},
+      {.name = "swallow_weight",
+       .schema = Unsigned(1, 100, "percent"),
+       .fallback = "100",
+       .help = "What a backend keeps of its weight while it swallows connections (`flyover show "
+               "handshakes`): new flows go to the others, enough come to see when it has mended. "
+               "100: an alarm, and no more"},
       {.name = "announce",
        .schema = Boolean(),
        .fallback = "true",

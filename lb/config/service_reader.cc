@@ -163,6 +163,7 @@ class ServiceReader {
     if (service_.table_size == 0) service_.table_size = TableSizeFor(service_.backends.size());
     entry_.Get("min_up", service_.min_up);
     entry_.Get("panic_threshold", service_.panic_threshold);
+    entry_.Get("swallow_weight", service_.swallow_weight);
     entry_.Get("slow_start", service_.slow_start);
     entry_.Get("announce", service_.announce);
     if (const ConfigValue* const all_down = entry_.Find("all_down")) {

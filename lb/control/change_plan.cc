@@ -44,6 +44,14 @@ void AddEndpoints(const Config& service, size_t index, std::map<Endpoint, size_t
   }
 }
 
+std::vector<IpPrefix> InFirstOnly(const std::set<IpPrefix>& first,
+                                  const std::set<IpPrefix>& second) {
+  std::vector<IpPrefix> only;
+  std::set_difference(first.begin(), first.end(), second.begin(), second.end(),
+                      std::back_inserter(only));
+  return only;
+}
+
 }  // namespace
 
 bool ServicePlan::ChangesNothing() const {
@@ -87,6 +95,18 @@ std::vector<ServiceManager::Service> ServiceManager::Foresee(const LbConfig& con
     next.push_back(std::move(service));
   }
   return next;
+}
+
+std::set<IpPrefix> ServiceManager::Announceable(const std::vector<Service>& services) {
+  std::set<IpPrefix> vips;
+  for (const Service& service : services) {
+    const bool serves = std::ranges::any_of(
+        service.backends, [](const Backend& backend) { return backend.effective_weight != 0; });
+    if (service.config.announce && serves) {
+      vips.insert(service.config.vips.begin(), service.config.vips.end());
+    }
+  }
+  return vips;
 }
 
 Result<ChangePlan> ServiceManager::Plan(const LbConfig& config) {
@@ -160,6 +180,10 @@ Result<ChangePlan> ServiceManager::Plan(const LbConfig& config) {
     }
   }
   PlanEndpoints(next, plan);
+  const std::set<IpPrefix> told = announces_ ? Announceable(services_) : std::set<IpPrefix>();
+  const std::set<IpPrefix> tells = config.announce ? Announceable(next) : std::set<IpPrefix>();
+  plan.vips_announced = InFirstOnly(tells, told);
+  plan.vips_withdrawn = InFirstOnly(told, tells);
   tables_.Trim();
   return plan;
 }
@@ -177,10 +201,8 @@ void ServiceManager::PlanEndpoints(const std::vector<Service>& next, ChangePlan&
     AddEndpoints(next[i].config, i, after);
     new_vips.insert(next[i].config.vips.begin(), next[i].config.vips.end());
   }
-  std::set_difference(new_vips.begin(), new_vips.end(), old_vips.begin(), old_vips.end(),
-                      std::back_inserter(plan.vips_announced));
-  std::set_difference(old_vips.begin(), old_vips.end(), new_vips.begin(), new_vips.end(),
-                      std::back_inserter(plan.vips_withdrawn));
+  plan.vips_added = InFirstOnly(new_vips, old_vips);
+  plan.vips_removed = InFirstOnly(old_vips, new_vips);
   const auto add = [&](const Endpoint& endpoint, const Service* from, const Service* to) {
     EndpointPlan& of = plan.endpoints.emplace_back();
     of.vip = std::get<0>(endpoint);

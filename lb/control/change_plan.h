@@ -58,6 +58,10 @@ struct EndpointPlan {
 struct ChangePlan {
   std::vector<ServicePlan> services;  // the document's order, then those that go
   std::vector<EndpointPlan> endpoints;
+  std::vector<IpPrefix> vips_added;    // to the document's
+  std::vector<IpPrefix> vips_removed;  // from them
+  // Those that routing daemons are told of (`balancer.announce`), when the holds are over and new
+  // backends have passed their checks; and those that are taken from them.
   std::vector<IpPrefix> vips_announced;
   std::vector<IpPrefix> vips_withdrawn;
 

@@ -83,8 +83,8 @@ TEST_P(ChangePlanTest, TheSameDocumentChangesNothing) {
   EXPECT_TRUE(plan.services[0].ChangesNothing());
   EXPECT_EQ(plan.MostMoved(), 0u);
   EXPECT_THAT(plan.endpoints, IsEmpty());
-  EXPECT_THAT(plan.vips_announced, IsEmpty());
-  EXPECT_THAT(plan.vips_withdrawn, IsEmpty());
+  EXPECT_THAT(plan.vips_added, IsEmpty());
+  EXPECT_THAT(plan.vips_removed, IsEmpty());
 }
 
 TEST_P(ChangePlanTest, WhatItForetellsHappens) {
@@ -171,8 +171,9 @@ TEST_P(ChangePlanTest, ServicesComeAndGo) {
   EXPECT_EQ(plan.services[1].name, "web");
   EXPECT_EQ(plan.services[1].change, PlannedChange::kRemoved);
   EXPECT_EQ(plan.services[1].flows_broken, 2u);
-  EXPECT_THAT(plan.vips_announced, ElementsAre(other.vips[0]));
-  EXPECT_THAT(plan.vips_withdrawn, ElementsAre(Web(GetParam()).vips[0]));
+  EXPECT_THAT(plan.vips_added, ElementsAre(other.vips[0]));
+  EXPECT_THAT(plan.vips_removed, ElementsAre(Web(GetParam()).vips[0]));
+  EXPECT_THAT(plan.vips_announced, IsEmpty()) << "the document has no balancer.announce";
   ASSERT_EQ(plan.endpoints.size(), 2u);
   EXPECT_EQ(plan.MostMoved(), 10'000u);
 }
@@ -189,10 +190,48 @@ TEST_P(ChangePlanTest, ARenamedServiceTakesTheEndpointOver) {
   EXPECT_EQ(same.endpoints[0].after, "www");
   EXPECT_EQ(same.endpoints[0].share_broken, 0);
   EXPECT_EQ(same.MostMoved(), 0u);
-  EXPECT_THAT(same.vips_withdrawn, IsEmpty());
+  EXPECT_THAT(same.vips_removed, IsEmpty());
 
   renamed.backends.pop_back();
   EXPECT_NEAR(Plan(Config({renamed})).endpoints[0].share_broken, 0.25, 0.02);
+}
+
+// A VIP is announced while some service of it that is announced has a backend for new flows.
+TEST_P(ChangePlanTest, AnnouncementsAreForetold) {
+  const auto vip = ElementsAre(Web(GetParam()).vips[0]);
+  LbConfig silent = Config({Web(GetParam())});
+  LbConfig config = silent;
+  config.announce.emplace();
+  Apply(silent);
+  EXPECT_THAT(Plan(config).vips_announced, vip);
+  EXPECT_THAT(Plan(config).vips_added, IsEmpty());
+  Apply(config);
+  EXPECT_THAT(Plan(config).vips_announced, IsEmpty());
+  EXPECT_THAT(Plan(config).vips_withdrawn, IsEmpty());
+  EXPECT_THAT(Plan(silent).vips_withdrawn, vip);
+
+  LbConfig next = config;
+  next.services[0].announce = false;
+  EXPECT_THAT(Plan(next).vips_withdrawn, vip);
+  next = config;
+  for (BackendConfig& backend : next.services[0].backends) backend.weight = 0;
+  EXPECT_THAT(Plan(next).vips_withdrawn, vip);
+  EXPECT_THAT(Plan(next).vips_removed, IsEmpty());
+  next.services.push_back(Web(GetParam()));
+  next.services[1].name = "tls";
+  next.services[1].ports = PortRange::One(443);
+  EXPECT_THAT(Plan(next).vips_withdrawn, IsEmpty()) << "another service of the VIP has backends";
+  next = config;
+  next.services.clear();
+  EXPECT_THAT(Plan(next).vips_withdrawn, vip);
+
+  for (const char* backend : {"web1", "web2", "web3", "web4"}) {
+    ASSERT_TRUE(manager_.Drain("web", backend).ok());
+  }
+  EXPECT_THAT(Plan(config).vips_announced, IsEmpty()) << "drains go on";
+  next = config;
+  next.services[0].backends.push_back(Web(GetParam(), 5).backends[4]);
+  EXPECT_THAT(Plan(next).vips_announced, vip);
 }
 
 TEST_P(ChangePlanTest, AnotherPortBreaksAll) {

@@ -30,7 +30,8 @@ std::vector<uint16_t> EffectiveWeights(std::span<const WeighedBackend> backends,
   for (const WeighedBackend& backend : backends) {
     const bool takes_part =
         backend.weight != 0 && !(believe && backend.down) && backend.priority <= last_group;
-    const unsigned ramped = std::max(1u, backend.weight * backend.ramp / kRampSteps);
+    const unsigned ramped =
+        std::max(1u, backend.weight * backend.ramp / kRampSteps * backend.percent / 100);
     weights.push_back(takes_part ? static_cast<uint16_t>(ramped) : uint16_t{0});
   }
   return weights;

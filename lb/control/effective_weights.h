@@ -16,6 +16,7 @@ struct WeighedBackend {
   uint16_t priority = 0;  // group; lower ones first
   bool down = false;
   unsigned ramp = kRampSteps;  // so many tenths of the weight
+  uint16_t percent = 100;      // of that
 };
 
 struct WeightPolicy {
@@ -26,9 +27,10 @@ struct WeightPolicy {
 
 // By index of `backends`; 0: no new flows.
 //
-// Backends of weight 0 count for nothing. Health is not believed while fewer than panic_threshold
-// percent of the others are up, nor while none is and fail_open is set. Of those that are up then,
-// the groups take part in order until they hold min_up backends.
+// A ramp and a percentage leave at least 1. Backends of weight 0 count for nothing. Health is not
+// believed while fewer than panic_threshold percent of the others are up, nor while none is and
+// fail_open is set. Of those that are up then, the groups take part in order until they hold min_up
+// backends.
 std::vector<uint16_t> EffectiveWeights(std::span<const WeighedBackend> backends,
                                        const WeightPolicy& policy);
 

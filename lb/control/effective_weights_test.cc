@@ -51,6 +51,16 @@ TEST(EffectiveWeights, BelowTheThresholdHealthIsNotBelieved) {
   EXPECT_THAT(Of({kDown, kDown}, {.panic_threshold = 1}), ElementsAre(100, 100));
 }
 
+TEST(EffectiveWeights, APercentageOfWhatTheRampGives) {
+  WeighedBackend braked = kUp;
+  braked.percent = 20;
+  EXPECT_THAT(Of({kUp, braked}), ElementsAre(100, 20));
+  braked.ramp = 5;
+  EXPECT_THAT(Of({kUp, braked}), ElementsAre(100, 10));
+  braked.weight = 2;
+  EXPECT_THAT(Of({kUp, braked}), ElementsAre(100, 1)) << "never 0";
+}
+
 TEST(EffectiveWeights, SlowStartRampsInTenths) {
   WeighedBackend starting = kUp;
   starting.ramp = 1;

@@ -17,7 +17,6 @@ HandshakeMonitor::Count HandshakeMonitor::Since(const Sample& then, const Backen
 
 void HandshakeMonitor::Update(const std::vector<Service>& services, Clock::time_point now) {
   if (!Due(now)) return;
-  swallowing_.clear();
   for (const Service& service : services) {
     if (samples_.empty()) break;
     std::vector<Count> counts;
@@ -30,9 +29,11 @@ void HandshakeMonitor::Update(const std::vector<Service>& services, Clock::time_
     for (size_t i = 0; i < service.size(); ++i) {
       const Count& own = counts[i];
       const Count others{sum.answered - own.answered, sum.unanswered - own.unanswered};
-      if (own.all() >= kLeast && others.all() >= kLeast && own.unanswered * 2 > own.all() &&
-          others.unanswered * 4 < others.all()) {
-        swallowing_.insert(service[i].id);
+      if (own.all() < kLeast) continue;
+      if (own.unanswered * 2 <= own.all()) {
+        accused_.erase(service[i].id);
+      } else if (others.all() >= kLeast && others.unanswered * 4 < others.all()) {
+        accused_[service[i].id] = now;
       }
     }
   }
@@ -40,6 +41,9 @@ void HandshakeMonitor::Update(const std::vector<Service>& services, Clock::time_
   for (const Service& service : services) {
     for (const Backend& backend : service) sample.totals.emplace(backend.id, backend.totals);
   }
+  std::erase_if(accused_, [&](const auto& accused) {
+    return now - accused.second >= kForget || !sample.totals.contains(accused.first);
+  });
   samples_.push_back(std::move(sample));
   while (samples_.size() > static_cast<size_t>(kWindow / kStep)) samples_.pop_front();
 }

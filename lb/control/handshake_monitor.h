@@ -2,13 +2,15 @@
 // from them while they get one from the other backends of the same service. A flood of forged SYNs
 // meets all backends alike, and so accuses none.
 //
+// An accused backend stays so until enough handshakes show that it answers again, or for kForget
+// without any that say so or otherwise: it may have been given fewer (`swallow_weight`).
+//
 // Pure but for the clock that it is given. Threads: the control thread.
 #pragma once
 
 #include <chrono>
 #include <deque>
 #include <map>
-#include <set>
 #include <vector>
 
 #include "common/base/strong_id.h"
@@ -24,6 +26,7 @@ class HandshakeMonitor {
   static constexpr std::chrono::seconds kStep{5};
   // Fewer handshakes than this say nothing, of the backend or of the others.
   static constexpr uint64_t kLeast = 16;
+  static constexpr std::chrono::minutes kForget{5};
 
   struct Backend {
     BackendId id{0};
@@ -38,9 +41,9 @@ class HandshakeMonitor {
   // Does nothing unless Due.
   void Update(const std::vector<Service>& services, Clock::time_point now);
 
-  // More than half of its handshakes in the window met silence, of the other backends' not a
-  // quarter.
-  bool Swallows(BackendId id) const { return swallowing_.contains(id); }
+  // More than half of its handshakes in a window met silence, of the other backends' not a quarter;
+  // and no later window has shown otherwise.
+  bool Swallows(BackendId id) const { return accused_.contains(id); }
 
  private:
   struct Sample {
@@ -54,8 +57,8 @@ class HandshakeMonitor {
   };
   Count Since(const Sample& then, const Backend& backend) const;
 
-  std::deque<Sample> samples_;  // oldest first
-  std::set<BackendId> swallowing_;
+  std::deque<Sample> samples_;                      // oldest first
+  std::map<BackendId, Clock::time_point> accused_;  // when a window last showed it
 };
 
 }  // namespace flyover::lb

@@ -39,6 +39,28 @@ TEST_F(HandshakeMonitorTest, TheOneThatIsSilentIsFoundAndClearedAgain) {
   EXPECT_FALSE(monitor_.Swallows(kTwo));
 }
 
+// One that is given fewer connections, as it swallows them, is not cleared by that.
+TEST_F(HandshakeMonitorTest, TheAccusedIsClearedByAnswersOrAfterALongSilence) {
+  Seconds(30, {{{10, 0}, {0, 10}, {10, 0}}});
+  EXPECT_TRUE(monitor_.Swallows(kTwo));
+  Seconds(60, {{{10, 0}, {0, 0}, {10, 0}}});
+  EXPECT_TRUE(monitor_.Swallows(kTwo)) << "nothing says that it has mended";
+  Seconds(35, {{{10, 0}, {1, 0}, {10, 0}}});
+  EXPECT_FALSE(monitor_.Swallows(kTwo));
+
+  Seconds(30, {{{10, 0}, {0, 10}, {10, 0}}});
+  EXPECT_TRUE(monitor_.Swallows(kTwo));
+  Seconds(330, {{{10, 0}, {0, 0}, {10, 0}}});
+  EXPECT_FALSE(monitor_.Swallows(kTwo)) << "five minutes after the last sign";
+
+  Seconds(30, {{{10, 0}, {0, 10}, {10, 0}}});
+  EXPECT_TRUE(monitor_.Swallows(kTwo));
+  service_.erase(service_.begin() + 1);
+  now_ += std::chrono::seconds(10);
+  monitor_.Update({service_}, now_);
+  EXPECT_FALSE(monitor_.Swallows(kTwo)) << "it is gone";
+}
+
 // What a flood of forged SYNs looks like, and what a broken network in front does.
 TEST_F(HandshakeMonitorTest, SilenceOfAllAccusesNone) {
   Seconds(60, {{{5, 100}, {5, 100}, {5, 100}}});
@@ -48,7 +70,10 @@ TEST_F(HandshakeMonitorTest, SilenceOfAllAccusesNone) {
 TEST_F(HandshakeMonitorTest, AFewSayNothing) {
   Seconds(10, {{{10, 0}, {0, 1}, {10, 0}}});
   EXPECT_FALSE(monitor_.Swallows(kTwo));
-  Seconds(60, {{{0, 0}, {0, 10}, {0, 0}}});  // nobody to compare with
+}
+
+TEST_F(HandshakeMonitorTest, WhereThereIsNobodyToCompareWithNothingIsSaid) {
+  Seconds(60, {{{0, 0}, {0, 10}, {0, 0}}});
   EXPECT_FALSE(monitor_.Swallows(kTwo));
 }
 

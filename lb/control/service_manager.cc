@@ -160,6 +160,7 @@ Status ServiceManager::Apply(const LbConfig& config, Clock::time_point now, Wall
   seed_ = config.seed;
   connection_config_ = config.connections;
   reject_unknown_ports_ = config.reject_unknown_ports;
+  announces_ = config.announce.has_value();
   KeepHealthOf(services_, wall_now);
   Republish();
   return Status::Ok();
@@ -183,6 +184,7 @@ ServiceManager::Service ServiceManager::Successor(const ServiceConfig& config, c
     backend.since = wall_now;
     const Backend* const known = old == nullptr ? nullptr : old->Find(backend_config.address);
     if (known != nullptr) {
+      backend.id = known->id;
       backend.since = known->since;
       backend.drained = known->drained;
       backend.ramp_since = known->ramp_since;
@@ -394,8 +396,10 @@ void ServiceManager::Weigh(Service& service) const {
       ramp = RampStep(now_ - *backend.ramp_since, service.config.slow_start);
       if (ramp == kRampSteps) backend.ramp_since.reset();
     }
-    weighed.push_back({backend.drained ? uint16_t{0} : backend.weight(), backend.config.priority,
-                       IsDown(backend), ramp});
+    weighed.push_back(
+        {backend.drained ? uint16_t{0} : backend.weight(), backend.config.priority, IsDown(backend),
+         ramp,
+         handshake_monitor_.Swallows(backend.id) ? service.config.swallow_weight : uint16_t{100}});
   }
   const std::vector<uint16_t> weights = EffectiveWeights(
       weighed, {service.config.min_up, service.config.panic_threshold, service.config.fail_open});
@@ -486,16 +490,15 @@ Status ServiceManager::SetWeight(std::string_view service, std::string_view back
 
 void ServiceManager::Tick(Clock::time_point now) {
   now_ = now;
-  if (handshake_monitor_.Due(now)) WatchHandshakes(now);
-  size_t ended = 0;
+  bool changed = handshake_monitor_.Due(now) && WatchHandshakes(now);
   for (Service& service : services_) {
-    for (const Backend& backend : service.backends) ended += backend.ramp_since.has_value();
+    for (const Backend& backend : service.backends) changed |= backend.ramp_since.has_value();
     const size_t over =
         std::erase_if(service.kept, [&](const auto& kept) { return kept.until < now; });
     service.tables_changed |= over != 0;
-    ended += over;
+    changed |= over != 0;
   }
-  if (ended != 0) Republish();
+  if (changed) Republish();
   if (backend_ids_.retired() == 0) return;
   std::vector<uint64_t> sweeps;
   for (const ConnectionTable* table : connections_) sweeps.push_back(table->sweeps());
@@ -505,7 +508,7 @@ void ServiceManager::Tick(Clock::time_point now) {
   backend_ids_.Collect(now, hold + 2 * kClockSlack, sweeps);
 }
 
-void ServiceManager::WatchHandshakes(Clock::time_point now) {
+bool ServiceManager::WatchHandshakes(Clock::time_point now) {
   std::vector<HandshakeMonitor::Service> handshakes;
   for (const Service& service : services_) {
     auto& backends = handshakes.emplace_back();
@@ -513,7 +516,19 @@ void ServiceManager::WatchHandshakes(Clock::time_point now) {
       backends.push_back({backend.id, counters_.Handshakes(backend.id)});
     }
   }
+  std::set<BackendId> before;
+  for (const Service& service : services_) {
+    for (const Backend& backend : service.backends) {
+      if (handshake_monitor_.Swallows(backend.id)) before.insert(backend.id);
+    }
+  }
   handshake_monitor_.Update(handshakes, now);
+  return std::ranges::any_of(services_, [&](const Service& service) {
+    return service.config.swallow_weight != 100 &&
+           std::ranges::any_of(service.backends, [&](const Backend& backend) {
+             return handshake_monitor_.Swallows(backend.id) != before.contains(backend.id);
+           });
+  });
 }
 
 std::vector<ServiceInfo> ServiceManager::Services() const {

@@ -5,6 +5,7 @@
 //   down (its health check)            none; established TCP connections stay, UDP flows move
 //   drained (command)                  none; its connections stay
 //   weight by command, else document   that; 0 is the same as drained
+//   swallows connections               `swallow_weight` percent of it (HandshakeMonitor)
 // and then, with what is left (lb/control/effective_weights.h): the service's priority groups, its
 // panic threshold, and the ramp of its slow start. When every backend of a service is down or has
 // no weight, its packets are dropped and counted (vip_no_backend), unless it says `all_down:
@@ -25,6 +26,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -166,8 +168,12 @@ class ServiceManager {
   static const Service* Find(const ServicesByName& services, const std::string& name);
   std::vector<Service> Foresee(const LbConfig& config, const ServicesByName& running);
   void PlanEndpoints(const std::vector<Service>& next, ChangePlan& plan) const;
+  // VIPs of services that are announced and have a backend for new flows, if no check finds
+  // otherwise.
+  static std::set<IpPrefix> Announceable(const std::vector<Service>& services);
   void KeepHealthOf(const std::vector<Service>& services, WallTime wall_now);
-  void WatchHandshakes(Clock::time_point now);
+  // True when a backend's weight has to follow what was found.
+  bool WatchHandshakes(Clock::time_point now);
   void Republish();
   void ChangeTable(Service& service, PoolTable next);
   std::chrono::seconds ChangeWindow(Protocol protocol) const;
@@ -194,6 +200,7 @@ class ServiceManager {
   uint64_t seed_ = 0;
   ConnectionConfig connection_config_;
   bool reject_unknown_ports_ = false;
+  bool announces_ = false;  // the document has balancer.announce
   uint64_t generation_ = 0;
   Clock::time_point now_{};  // as far as Apply and Tick have told
   static constexpr uint32_t kNobody = 0xffffffff;

@@ -77,6 +77,40 @@ class ServiceManagerTest : public testing::Test {
   ServiceManager::Clock::time_point now_{seconds(1000)};
 };
 
+// Its share of new flows falls with its weight; by default nothing but the alarm happens.
+TEST_F(ServiceManagerTest, ABackendThatSwallowsConnectionsKeepsTheWeightThatTheServiceLeavesIt) {
+  LbConfig config = Config({Web(), Web("other", "192.0.2.9")});
+  config.services[0].swallow_weight = 20;
+  ASSERT_TRUE(Apply(config).ok());
+  const auto watch = [&](int ticks, bool swallows) {
+    for (int i = 0; i < ticks; ++i) {
+      for (const BackendInfo& info : manager_.Backends()) {
+        HandshakeCounters& counters = lcores_[0]->counters.handshakes(info.id);
+        const bool silent = swallows && info.name == "web2";
+        (silent ? counters.unanswered : counters.answers[2]).Add(10);
+      }
+      now_ += seconds(5);
+      manager_.Tick(now_);
+    }
+  };
+  watch(3, false);
+  EXPECT_EQ(Info("web2").effective_weight, 100);
+  watch(8, true);
+  EXPECT_TRUE(Info("web2").swallows);
+  EXPECT_EQ(Info("web2").effective_weight, 20);
+  EXPECT_NEAR(Info("web2").share, 20.0 / 220, 0.01);
+  EXPECT_EQ(Info("web1").effective_weight, 100);
+  EXPECT_TRUE(Info("web2", "other").swallows);
+  EXPECT_EQ(Info("web2", "other").effective_weight, 100);
+  // A plan leaves it as it is, and a reload too.
+  EXPECT_TRUE(manager_.Plan(config).value().services[0].ChangesNothing());
+  ASSERT_TRUE(Apply(config).ok());
+  EXPECT_EQ(Info("web2").effective_weight, 20);
+  watch(12, false);
+  EXPECT_FALSE(Info("web2").swallows);
+  EXPECT_EQ(Info("web2").effective_weight, 100);
+}
+
 TEST_F(ServiceManagerTest, BuildsWhatTheDocumentSays) {
   ServiceConfig udp = Web("dns", "192.0.2.1", 53);
   udp.protocol = Protocol::kUdp;

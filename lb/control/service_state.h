@@ -10,9 +10,11 @@
 namespace flyover::lb {
 
 struct ServiceManager::Backend {
+  static constexpr BackendId kNoId{0xffff};
+
   BackendConfig config;
-  std::string key;  // in backend_ids_
-  BackendId id;
+  std::string key;       // in backend_ids_
+  BackendId id = kNoId;  // until it is given one
   std::optional<HealthTarget> target;
   WallTime since;
   bool fresh = false;  // the running service did not have it when this was made

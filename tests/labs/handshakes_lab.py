@@ -41,6 +41,11 @@ def alarmed(net):
     return {name for name, h in handshakes(net).items() if h["swallows"]}
 
 
+def share(net):
+    """Percent of new flows that web2 gets."""
+    return {b["name"]: b["table_share_percent"] for b in document.backends(net.flyoverd, SERVICE)}["web2"]
+
+
 def body(lab, says):
     net = topology.standard(lab)
     web2 = net.webs["web2"]
@@ -71,9 +76,17 @@ def body(lab, says):
     lines = [line for line in text.splitlines() if line.startswith("flyover_backend_swallows{") and line.endswith(" 1")]
     says.check(len(lines) == 1 and '"web2"' in lines[0] and f'"{SERVICE}"' in lines[0], "the metric of the alarm says so", str(lines))
 
+    whole = share(net)
+    net.flyoverd.document["services"][SERVICE]["swallow_weight"] = 20
+    net.flyoverd.reload()
+    less = share(net)
+    says.check(whole > 30 and less < 12, f"with swallow_weight 20 it gets {less:.1f} % of new flows in place of {whole:.1f} %")
+
     web2.ip("route del blackhole 10.1.0.0/24")
-    says.equal(connect(net), CONNECTIONS, "web2 answers again: all connections are made")
+    # As it gets fewer now it takes more of them to show.
+    says.equal([connect(net) for _ in range(4)], [CONNECTIONS] * 4, "web2 answers again: all connections are made")
     says.expect(lambda: wait.until(lambda: not alarmed(net), "no alarm", 60), "the alarm ends when its window has passed")
+    says.equal(share(net), whole, "and web2 has its weight again")
     return net
 
 

@@ -140,6 +140,8 @@ std::string Render(const LcoresResult& result, const RenderOptions& options) {
                {"PACKETS", kRight},
                {"BURSTS", kRight},
                {"PER-BURST", kRight},
+               {"P50", kRight},
+               {"P99", kRight},
                {"LOOP-MAX", kRight},
                {"QUEUES"}});
   for (const LcoreResult& l : result.lcores) {
@@ -148,6 +150,7 @@ std::string Render(const LcoresResult& result, const RenderOptions& options) {
                   HumanPercent(l.busy_percent), l.sleeping ? "asleep" : "polling",
                   Count(l.packets, options), Count(l.bursts, options),
                   std::to_string(tenths / 10) + "." + std::to_string(tenths % 10),
+                  HumanDuration(l.residence_p50_us / 1e6), HumanDuration(l.residence_p99_us / 1e6),
                   HumanDuration(static_cast<double>(l.loop_max_us) / 1e6), Join(l.ports_queues)});
   }
   std::string text = table.empty() ? "no lcores\n" : table.Render();

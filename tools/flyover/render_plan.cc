@@ -73,10 +73,14 @@ std::string Render(const PlanResult& result, const RenderOptions&) {
   }
   if (!endpoints.empty()) text += "\n" + endpoints.Render();
   text += "\n";
-  if (!result.vips_announced.empty()) text += "new VIPs:" + Listed(result.vips_announced) + "\n";
-  if (!result.vips_withdrawn.empty()) {
-    text += "VIPs that go:" + Listed(result.vips_withdrawn) + "\n";
-  }
+  const auto list = [&](const char* what, const std::vector<std::string>& vips) {
+    if (!vips.empty()) text += what + Listed(vips) + "\n";
+  };
+  list("new VIPs:", result.vips_added);
+  list("VIPs that go:", result.vips_removed);
+  list(result.box_drained ? "announced when the box is no longer drained:" : "announced:",
+       result.vips_announced);
+  list("withdrawn:", result.vips_withdrawn);
   text += "services unchanged: " + std::to_string(result.services_unchanged) +
           "; the most that moves: " + Percent(result.max_moved_percent);
   if (result.limited) {

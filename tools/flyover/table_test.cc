@@ -27,7 +27,9 @@ TEST(Units, BytesDurationsSpeeds) {
   EXPECT_EQ(HumanBytes(1'536), "1.5 KiB");
   EXPECT_EQ(HumanBytes(uint64_t{10} << 20), "10.0 MiB");
   EXPECT_EQ(HumanBytes((uint64_t{1} << 20) - 1), "1.0 MiB");
-  EXPECT_EQ(HumanDuration(0.0000025), "2 us");
+  EXPECT_EQ(HumanDuration(0.0000025), "2.5 us");
+  EXPECT_EQ(HumanDuration(0), "0 us");
+  EXPECT_EQ(HumanDuration(0.0000125), "12 us");
   EXPECT_EQ(HumanDuration(0.25), "250 ms");
   EXPECT_EQ(HumanDuration(1.5), "1.5s");
   EXPECT_EQ(HumanDuration(75), "1m 15s");

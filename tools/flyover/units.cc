@@ -48,6 +48,7 @@ std::string HumanBytes(uint64_t bytes) {
 
 std::string HumanDuration(double seconds) {
   if (!(seconds >= 0)) return "-";
+  if (seconds > 0 && seconds < 1e-5) return fmt::format("{:.1f} us", seconds * 1e6);
   if (seconds < 0.001) return fmt::format("{:.0f} us", seconds * 1e6);
   if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1e3);
   if (seconds < 10) return fmt::format("{:.1f}s", seconds);

@@ -70,6 +70,11 @@ void MetricsSource::AddLcores(MetricsBuilder& metrics) const {
     add(MetricId::kLcorePackets, static_cast<double>(stats.packets.Get()));
     add(MetricId::kLcoreBursts, static_cast<double>(stats.bursts.Get()));
     add(MetricId::kLcoreLoopMax, static_cast<double>(stats.loop_max_cycles.Get()) / hz);
+    for (const auto& [quantile, share] :
+         {std::pair("0.5", 0.5), std::pair("0.99", 0.99), std::pair("0.999", 0.999)}) {
+      metrics.Add(MetricId::kLcoreResidence, {index, cpu, quantile},
+                  static_cast<double>(stats.residence.Quantile(share)) / hz);
+    }
     add(MetricId::kLcoreSleeping, lcore.sleeping() ? 1 : 0);
   }
 }

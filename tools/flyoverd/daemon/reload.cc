@@ -221,6 +221,7 @@ void Daemon::PlanChange(const json& args, const ControlReply& reply) {
     return reply.Fail(Invalid(proposal->file + ": services: " + plan.status().message()));
   }
   PlanResult result = ShowPlan(*plan, limit);
+  result.box_drained = balancer_->box_drained();
   result.changes = DescribeChanges(document_, proposal->document);
   reply.Ok(result);
 }

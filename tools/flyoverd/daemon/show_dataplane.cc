@@ -111,6 +111,13 @@ LcoresResult ShowLcores(Dataplane& dataplane, const std::vector<unsigned>& cpus,
     r.packets = stats.packets.Get();
     r.bursts = stats.bursts.Get();
     r.loop_max_us = stats.loop_max_cycles.Get() * 1'000'000 / rte_get_tsc_hz();
+    const auto residence = [&](double share) {
+      return static_cast<double>(stats.residence.Quantile(share)) * 1e6 /
+             static_cast<double>(rte_get_tsc_hz());
+    };
+    r.residence_p50_us = residence(0.5);
+    r.residence_p99_us = residence(0.99);
+    r.residence_p999_us = residence(0.999);
     r.sleeping = lcore.sleeping();
     for (const Lcore::RxQueue& queue : lcore.rx_queues()) {
       r.ports_queues.push_back(ports[queue.port.value()] + ":" + std::to_string(queue.queue));

@@ -33,6 +33,13 @@ PlanServiceResult ShowService(const lb::ServicePlan& plan) {
   return service;
 }
 
+std::vector<std::string> Texts(const std::vector<IpPrefix>& vips) {
+  std::vector<std::string> texts;
+  texts.reserve(vips.size());
+  for (const IpPrefix& vip : vips) texts.push_back(vip.ToHostOrPrefix());
+  return texts;
+}
+
 }  // namespace
 
 PlanResult ShowPlan(const lb::ChangePlan& plan, std::optional<HundredthsOfPercent> limit) {
@@ -49,12 +56,10 @@ PlanResult ShowPlan(const lb::ChangePlan& plan, std::optional<HundredthsOfPercen
                                 e.protocol == lb::Protocol::kTcp ? "tcp" : "udp",
                                 e.ports.ToString(), e.before, e.after, 100 * e.share_broken});
   }
-  for (const IpPrefix& vip : plan.vips_announced) {
-    result.vips_announced.push_back(vip.ToHostOrPrefix());
-  }
-  for (const IpPrefix& vip : plan.vips_withdrawn) {
-    result.vips_withdrawn.push_back(vip.ToHostOrPrefix());
-  }
+  result.vips_added = Texts(plan.vips_added);
+  result.vips_removed = Texts(plan.vips_removed);
+  result.vips_announced = Texts(plan.vips_announced);
+  result.vips_withdrawn = Texts(plan.vips_withdrawn);
   const HundredthsOfPercent moved = plan.MostMoved();
   result.max_moved_percent = moved / 100.0;
   result.limited = limit.has_value();

@@ -41,6 +41,7 @@ void Lcore::Run() {
     if (moved) {
       stats_.busy_cycles.Add(end - loop_start);
       stats_.loop_max_cycles.Max(end - loop_start);
+      stats_.residence.Record(end - loop_start);
     } else {
       stats_.idle_cycles.Add(end - loop_start);
     }

@@ -17,6 +17,7 @@
 
 #include "common/datapath/ledger_snapshot.h"
 #include "common/datapath/relaxed_counter.h"
+#include "common/datapath/residence.h"
 #include "common/datapath/stage_context.h"
 #include "common/rcu/qsbr_domain.h"
 #include "lb/datapath/lb_lcore.h"
@@ -33,6 +34,7 @@ struct LcoreStats {
   RelaxedCounter packets;      // taken from devices and rings
   RelaxedCounter bursts;
   RelaxedCounter loop_max_cycles;  // longest busy loop
+  Residence residence;             // of what busy loops took in, in TSC ticks
   RelaxedCounter sleeps;
 };
 
