@@ -22,6 +22,7 @@ enum class Stage : uint8_t {
   kPlainInput,
   kEthernetInput,
   kIpInput,
+  kPlainBalance,
   kServiceLookup,
   kConnectionLookup,
   kBackendSelect,
@@ -34,11 +35,12 @@ enum class Stage : uint8_t {
   kHousekeeping,
   kTransmit,
 };
-inline constexpr size_t kStageCount = 15;
+inline constexpr size_t kStageCount = 16;
 inline constexpr std::array<std::string_view, kStageCount> kStageNames = {
-    "receive",           "plain_input",       "ethernet_input", "ip_input",     "service_lookup",
-    "connection_lookup", "backend_select",    "encap",          "fib_lookup",   "plain_output",
-    "ttl_mtu",           "adjacency_rewrite", "tunnels",        "housekeeping", "transmit"};
+    "receive",        "plain_input",       "ethernet_input",    "ip_input", "plain_balance",
+    "service_lookup", "connection_lookup", "backend_select",    "encap",    "fib_lookup",
+    "plain_output",   "ttl_mtu",           "adjacency_rewrite", "tunnels",  "housekeeping",
+    "transmit"};
 
 class StageClock {
  public:

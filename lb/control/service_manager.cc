@@ -328,6 +328,7 @@ void ServiceManager::Republish() {
                             service.id);
     }
   }
+  table->FindPlainServices();
   table->tunnel_sources.assign(sources.begin(), sources.end());
   published_.Publish(std::move(table), qsbr_);
   tables_.Trim();

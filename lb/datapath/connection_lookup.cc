@@ -1,6 +1,5 @@
 #include "lb/datapath/connection_lookup.h"
 
-#include <algorithm>
 #include <array>
 
 #include "common/net/headers.h"
@@ -10,20 +9,14 @@
 namespace flyover::lb {
 namespace {
 
-bool MayKeep(const ServiceTable& table, const PacketMeta& meta, Touch touch,
-             const ConnectionHit& hit) {
-  const ServiceId service(meta.service);
-  const uint16_t timeout = table.Service(service).timeout;
-  return hit.idle <= (hit.brief ? std::min(timeout, ConnectionTimeouts::kBrief) : timeout) &&
-         MayKeepBackend(table, service, hit.backend, touch == Touch::kOpen);
-}
-
 // A first fragment may come to another lcore than its flow's whole packets, which have the entry.
 bool FindElsewhere(LbLcore& lcore, const ServiceTable& table, uint16_t tick, rte_mbuf* m,
                    PacketMeta& meta) {
   for (const ConnectionTable* other : lcore.others) {
     const ConnectionHit hit = other->Find(meta.flow_hash, tick);
-    if (!hit.found || !MayKeep(table, meta, TouchOf(meta, m), hit)) continue;
+    if (!hit.found ||
+        !MayFollow(table, ServiceId(meta.service), hit, TouchOf(meta, m) == Touch::kOpen))
+      continue;
     meta.backend = hit.backend.value();
     return true;
   }
@@ -81,7 +74,7 @@ void ConnectionLookup(StageContext& context, LbLcore& lcore, const ServiceTable&
       continue;
     }
     const Touch touch = TouchOf(meta, burst.pkt[i]);
-    if (MayKeep(table, meta, touch, hits[k])) {
+    if (MayFollow(table, ServiceId(meta.service), hits[k], touch == Touch::kOpen)) {
       connections.Keep(hits[k], tick, touch);
       meta.backend = hits[k].backend.value();
       out.hit.Add(i);

@@ -1,12 +1,11 @@
 #include "lb/datapath/encap.h"
 
-#include <cstring>
-
 #include "common/datapath/make_room.h"
 #include "common/datapath/normalize.h"
 #include "common/datapath/tcp_mss.h"
 #include "common/net/checksum.h"
 #include "common/net/headers.h"
+#include "lb/datapath/outer_header.h"
 #include "lb/datapath/readdress.h"
 #include "lb/datapath/vip_fragment.h"
 #include "lb/service/flow_slices.h"
@@ -15,21 +14,6 @@ namespace flyover::lb {
 namespace {
 
 constexpr uint16_t kEthernet = sizeof(EthernetHeader);
-
-// What the outer header takes over from the inner one.
-struct Inner {
-  bool v6;
-  uint8_t traffic_class;  // DSCP and ECN
-  bool may_fragment;
-};
-
-Inner ReadInner(const PacketMeta& meta, rte_mbuf* m) {
-  if ((meta.flags & kIpv6) != 0) {
-    return {true, HeaderAt<Ipv6Header>(m, meta.l3_offset)->traffic_class(), false};
-  }
-  const auto& ip = *HeaderAt<Ipv4Header>(m, meta.l3_offset);
-  return {false, ip.tos, (ip.fragment.host() & kIpv4DontFragment) == 0};
-}
 
 uint8_t OuterProtocol(const BackendEntry& backend, const Inner& inner) {
   switch (backend.forward) {
@@ -45,43 +29,6 @@ uint8_t OuterProtocol(const BackendEntry& backend, const Inner& inner) {
 bool OuterMayFragment(const BackendEntry& backend, const Inner& inner) {
   if (backend.df == DfPolicy::kCopy) return inner.may_fragment;
   return backend.df == DfPolicy::kClear;
-}
-
-// The template's header with what differs from packet to packet, in whole words: length,
-// identification and fragment bits are 0 there, and so is the protocol.
-void WriteOuterIpv4(LbLcore& lcore, const BackendEntry& backend, const Inner& inner,
-                    uint8_t protocol, uint16_t length, uint8_t* to) {
-  const uint8_t* const outer = backend.outer.data();
-  const bool may_fragment = OuterMayFragment(backend, inner);
-  const uint16_t total_length = SwapBytes(length);
-  const uint16_t id = may_fragment ? SwapBytes(lcore.next_ip_id++) : uint16_t{0};
-  const uint16_t fragment = may_fragment ? uint16_t{0} : SwapBytes(kIpv4DontFragment);
-  // RFC 1624, equation 3, from the template's checksum. DSCP and protocol are the second bytes of
-  // their words.
-  const auto& header = *reinterpret_cast<const Ipv4Header*>(outer);
-  uint32_t sum = static_cast<uint16_t>(~header.checksum.raw());
-  sum += uint32_t{total_length} + id + fragment;
-  sum += (uint32_t{inner.traffic_class} + protocol) << 8;
-  sum = (sum >> 16) + (sum & 0xffff);
-  sum = (sum >> 16) + (sum & 0xffff);
-  StoreUnaligned(to, header.version_ihl | uint64_t{inner.traffic_class} << 8 |
-                         uint64_t{total_length} << 16 | uint64_t{id} << 32 |
-                         uint64_t{fragment} << 48);
-  StoreUnaligned(to + 8, header.ttl | uint64_t{protocol} << 8 |
-                             uint64_t{static_cast<uint16_t>(~sum)} << 16 |
-                             uint64_t{LoadUnaligned<uint32_t>(outer + 12)} << 32);
-  StoreUnaligned(to + 16, LoadUnaligned<uint32_t>(outer + 16));
-}
-
-void WriteOuterIpv6(const BackendEntry& backend, const Inner& inner, uint8_t protocol,
-                    uint16_t payload_length, uint32_t flow_label, uint8_t* to) {
-  std::memcpy(to, backend.outer.data(), backend.outer.size());
-  std::memcpy(to + backend.outer.size(), backend.address.data(), backend.address.size());
-  auto& ip = *reinterpret_cast<Ipv6Header*>(to);
-  ip.version_class_flow =
-      Be32(6u << 28 | static_cast<uint32_t>(inner.traffic_class) << 20 | flow_label);
-  ip.payload_length = Be16(payload_length);
-  ip.next_header = protocol;
 }
 
 // What GRE and GUE have between the outer IP header and the inner one.
@@ -140,22 +87,15 @@ bool Wrap(StageContext& context, LbLcore& lcore, BackendId id, const BackendEntr
   if (backend.may_cut) meta.flags |= kMayCut;
   if (backend.v6) {
     meta.flags |= kIpv6;
-    WriteOuterIpv6(backend, inner, protocol,
+    WriteOuterIpv6(backend, inner.traffic_class, protocol,
                    static_cast<uint16_t>(meta.l3_length - sizeof(Ipv6Header)),
                    FlowLabelSlice(meta.flow_hash), outer);
   } else {
-    WriteOuterIpv4(lcore, backend, inner, protocol, meta.l3_length, outer);
+    WriteOuterIpv4(backend, inner.traffic_class, OuterMayFragment(backend, inner), protocol,
+                   meta.l3_length, lcore.next_ip_id, outer);
   }
   WriteShim(backend, inner, inner_length, meta.flow_hash, outer + backend.outer_length);
   return true;
-}
-
-// Out of line: for one packet in eight.
-[[gnu::noinline]] void WatchHandshake(LbLcore& lcore, const PacketMeta& meta, rte_mbuf* m,
-                                      uint64_t now) {
-  if (meta.protocol != kProtoTcp || (meta.flags & kL4Valid) == 0) return;
-  lcore.handshakes.See(meta.flow_hash, HeaderAt<TcpHeader>(m, meta.l4_offset)->flags,
-                       BackendId(meta.backend), now);
 }
 
 bool IsDead(const PacketMeta& meta, rte_mbuf* m) {
@@ -164,6 +104,13 @@ bool IsDead(const PacketMeta& meta, rte_mbuf* m) {
 }
 
 }  // namespace
+
+[[gnu::noinline]] void WatchHandshake(LbLcore& lcore, const PacketMeta& meta, rte_mbuf* m,
+                                      uint64_t now) {
+  if (meta.protocol != kProtoTcp || (meta.flags & kL4Valid) == 0) return;
+  lcore.handshakes.See(meta.flow_hash, HeaderAt<TcpHeader>(m, meta.l4_offset)->flags,
+                       BackendId(meta.backend), now);
+}
 
 void Encap(StageContext& context, LbLcore& lcore, const ServiceTable& table, Burst& burst,
            const IndexList& in, IndexList& route) {

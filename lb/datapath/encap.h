@@ -38,4 +38,8 @@ namespace flyover::lb {
 void Encap(StageContext& context, LbLcore& lcore, const ServiceTable& table, Burst& burst,
            const IndexList& in, IndexList& route);
 
+// Shows a packet on its way to meta.backend to lcore.handshakes, which watch its flow. Out of line:
+// for one packet in eight.
+void WatchHandshake(LbLcore& lcore, const PacketMeta& meta, rte_mbuf* m, uint64_t now);
+
 }  // namespace flyover::lb

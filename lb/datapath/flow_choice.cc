@@ -1,5 +1,7 @@
 #include "lb/datapath/flow_choice.h"
 
+#include <algorithm>
+
 #include "lb/service/affinity.h"
 
 namespace flyover::lb {
@@ -20,6 +22,12 @@ bool MayKeepBackend(const ServiceTable& table, ServiceId service, BackendId back
       return false;
   }
   return false;
+}
+
+bool MayFollow(const ServiceTable& table, ServiceId service, const ConnectionHit& hit, bool opens) {
+  const uint16_t timeout = table.Service(service).timeout;
+  return hit.idle <= (hit.brief ? std::min(timeout, ConnectionTimeouts::kBrief) : timeout) &&
+         MayKeepBackend(table, service, hit.backend, opens);
 }
 
 FlowChoice ChooseUnsettled(const ServiceTable& table, ServiceId id, uint32_t slice,

@@ -12,6 +12,7 @@
 
 #include "common/base/strong_id.h"
 #include "common/net/flow_hash.h"
+#include "lb/conntrack/connection_shard.h"
 #include "lb/service/service_table.h"
 
 namespace flyover::lb {
@@ -25,6 +26,9 @@ struct FlowChoice {
 // Whether a flow that goes to `backend` may go on doing so. `opens`: the packet opens a TCP
 // connection.
 bool MayKeepBackend(const ServiceTable& table, ServiceId service, BackendId backend, bool opens);
+
+// Whether a flow goes where its entry says: that still counts.
+bool MayFollow(const ServiceTable& table, ServiceId service, const ConnectionHit& hit, bool opens);
 
 // What the present table says, which is all in a steady service.
 inline FlowChoice ChoosePresent(const ServiceEntry& service, uint32_t slice) {

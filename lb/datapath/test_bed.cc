@@ -12,6 +12,7 @@
 #include "lb/datapath/backend_select.h"
 #include "lb/datapath/connection_lookup.h"
 #include "lb/datapath/encap.h"
+#include "lb/datapath/plain_balance.h"
 #include "lb/datapath/service_lookup.h"
 
 namespace flyover::lb {
@@ -163,14 +164,21 @@ uint64_t TestBed::AllDrops() const {
 
 IndexList TestBed::Run(unsigned n) {
   LbLcore& lcore = *lcores[n];
+  PlainBalanceEdges plain;
+  if (plain_balance) {
+    PlainBalance(*context, lcore, table(), burst, All(), plain);
+  } else {
+    plain.others = All();
+  }
   ServiceEdges service;
-  ServiceLookup(*context, lcore, published.Load(), burst, All(), service);
+  ServiceLookup(*context, lcore, published.Load(), burst, plain.others, service);
   ConnectionEdges connection;
   ConnectionLookup(*context, lcore, table(), burst, service.balance, connection);
   IndexList selected;
   BackendSelect(*context, lcore, table(), burst, connection.miss, selected);
   for (const unsigned i : connection.hit) selected.Add(i);
   IndexList routed = service.route;
+  for (const unsigned i : plain.route) routed.Add(i);
   Encap(*context, lcore, table(), burst, selected, routed);
 
   // What was dropped is freed with FlushDrops; the burst keeps the rest.

@@ -41,9 +41,11 @@ class TestBed : public TestServices {
   uint64_t Drops(DropReason reason) const;
   uint64_t AllDrops() const;
 
-  // Walks the whole burst through the balancer's stages on lcore `n`; the indices that go on to
-  // fib_lookup.
+  // Walks the whole burst through the balancer's stages on lcore `n`, as the packet path does; the
+  // indices that go on to fib_lookup.
   IndexList Run(unsigned n = 0);
+
+  bool plain_balance = true;  // false: every packet takes the stages one by one
 
   rte_mempool* pool;
   std::unique_ptr<StageContext> context;

@@ -29,7 +29,8 @@ void FillOuter(const TunnelSource& source, const IpAddress& address, BackendEntr
     outer.ttl = kTunnelTtl;
     outer.src = Be32(source.ipv4->value);
     outer.dst = Be32(address.v4().value);
-    outer.checksum = Checksum(&outer, sizeof(outer));  // encap adds what differs between packets
+    // Encap adds what differs between packets.
+    entry.outer_sum = static_cast<uint16_t>(~Checksum(&outer, sizeof(outer)).raw());
     std::memcpy(entry.outer.data(), &outer, sizeof(outer));
     entry.outer_length = sizeof(outer);
   } else {
@@ -55,6 +56,7 @@ BackendEntry MakeBackendEntry(ServiceId service, BackendState state, const Servi
   entry.forward = config.forward;
   entry.mss = config.tcp_mss;
   entry.tos = static_cast<uint8_t>(config.dscp << 2);
+  entry.plain = config.forward == ForwardMode::kL2dsr && entry.mss == 0;
   if (!IsTunnel(config.forward)) return entry;
   FillOuter(config.source, backend.address, entry);
   entry.overhead = static_cast<uint8_t>(entry.outer_length + ShimLength(config));
@@ -63,6 +65,8 @@ BackendEntry MakeBackendEntry(ServiceId service, BackendState state, const Servi
   entry.mtu = backend.mtu;
   entry.gue_variant = config.gue.variant;
   entry.gue_port = config.gue.port;
+  entry.plain = config.forward == ForwardMode::kIpip && entry.mss == 0 && !entry.may_cut &&
+                entry.df == DfPolicy::kCopy;
   return entry;
 }
 

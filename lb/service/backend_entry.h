@@ -23,8 +23,8 @@ inline constexpr uint8_t kTunnelTtl = 64;
 // One cache line: all that encap reads of a backend. An address that two services use has an entry,
 // an id, a state and counters in each, as it may be healthy in one and drained in the other.
 struct alignas(64) BackendEntry {
-  // The outer IP header with every field that is the same for all packets (addresses, TTL): the
-  // 20 bytes of IPv4, or what IPv6 has before its destination, which is `address`.
+  // The outer IP header with every field that is the same for all packets (addresses, TTL), all
+  // others 0: the 20 bytes of IPv4, or what IPv6 has before its destination, which is `address`.
   std::array<uint8_t, 24> outer{};
   std::array<uint8_t, 16> address{};  // network order, as in IpAddress
   ServiceId service = kNoService;
@@ -35,11 +35,13 @@ struct alignas(64) BackendEntry {
   uint8_t overhead = 0;      // bytes in front of the inner packet, the outer IP header included
   DfPolicy df = DfPolicy::kCopy;  // kClear where the outer packet may be cut
   bool may_cut = false;           // here, when it is too long
+  bool plain = false;             // L2-DSR or IPIP, and nothing of its own but an `mtu`
   uint8_t gue_variant = 0;
   uint16_t gue_port = 0;
-  uint16_t mtu = 0;  // of the way there; 0: the port's
-  uint16_t mss = 0;  // limit to a SYN's; 0: none
-  uint8_t tos = 0;   // of kL3dsr: the DSCP's six bits, in place
+  uint16_t mtu = 0;        // of the way there; 0: the port's
+  uint16_t mss = 0;        // limit to a SYN's; 0: none
+  uint16_t outer_sum = 0;  // of the IPv4 header's words as they lie there (RFC 1071)
+  uint8_t tos = 0;         // of kL3dsr: the DSCP's six bits, in place
 };
 static_assert(sizeof(BackendEntry) == 64);
 

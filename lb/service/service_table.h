@@ -58,9 +58,25 @@ struct ServiceEntry {
   }
 };
 
+// All that plain_balance asks of a service whose flows choose by their hash alone: neither sources
+// nor connection ids do, and tables of before, if any are kept, can be compared with the present
+// one slot by slot.
+struct PlainService {
+  const uint16_t* slots = nullptr;  // null: not such a service. Each has an owner
+  const BackendId* pool = nullptr;
+  const uint64_t* unsettled = nullptr;  // ServiceEntry::unsettled; null: no table is kept
+  uint32_t size = 0;
+
+  bool Unsettled(uint32_t slot) const {
+    return unsettled != nullptr && (unsettled[slot / 64] >> (slot % 64) & 1) != 0;
+  }
+};
+
 struct ServiceTable {
   VipIndex vips;
   std::vector<ServiceEntry> services;     // by ServiceId; ids that are free have no Maglev table
+  std::vector<PlainService> plain;        // by ServiceId: FindPlainServices
+  bool any_kept = false;                  // likewise: a service keeps tables of before
   std::vector<BackendEntry> backends;     // by BackendId
   std::vector<uint16_t> timeouts;         // by BackendId, as ConnectionTimeouts wants them
   uint16_t longest_timeout = 0;           // for entries whose backend is gone
@@ -75,6 +91,21 @@ struct ServiceTable {
     return id.value() < backends.size() ? backends[id.value()] : kNobody;
   }
   const ServiceEntry& Service(ServiceId id) const { return services[id.value()]; }
+  // Fills `plain`. Last, when nothing of `services` changes any more.
+  void FindPlainServices() {
+    plain.assign(services.size(), {});
+    any_kept = false;
+    for (size_t i = 0; i < services.size(); ++i) {
+      const ServiceEntry& s = services[i];
+      any_kept = any_kept || !s.previous.empty();
+      if (s.maglev == nullptr || s.maglev->empty() || s.quic != nullptr ||
+          s.rule.kind != Affinity::kFlow || (!s.previous.empty() && s.unsettled.empty())) {
+        continue;
+      }
+      plain[i] = {s.maglev->slots().data(), s.pool.data(),
+                  s.previous.empty() ? nullptr : s.unsettled.data(), s.maglev->size()};
+    }
+  }
   ConnectionTimeouts connection_timeouts() const {
     return {timeouts.data(), timeouts.size(), longest_timeout};
   }

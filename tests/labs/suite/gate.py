@@ -37,6 +37,7 @@ STAGES = {
     "encap": "flyover::lb::Encap(",
     "fib_lookup": "flyover::router::FibLookup(",
     "plain_output": "flyover::router::PlainOutput(",
+    "plain_balance": "flyover::lb::PlainBalance(",
     "ttl_mtu": "flyover::router::TtlMtu(",
     "adjacency_rewrite": "flyover::router::AdjacencyRewrite(",
 }

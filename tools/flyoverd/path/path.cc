@@ -7,6 +7,7 @@
 #include "lb/datapath/backend_select.h"
 #include "lb/datapath/connection_lookup.h"
 #include "lb/datapath/encap.h"
+#include "lb/datapath/plain_balance.h"
 #include "lb/datapath/service_lookup.h"
 #include "lb/datapath/vip_fragment.h"
 #include "router/datapath/ethernet_input.h"
@@ -113,24 +114,32 @@ IndexList Path::CheckInput(const router::PortTable& ports, Burst& burst, const I
 
 void Path::ServeAndForward(Burst& burst, const IndexList& valid) {
   const lb::ServiceTable* const services = services_.Load();
-  if (services == nullptr) {
-    Forward(burst, valid);
-  } else {
-    lb::ServiceEdges service;
-    lb::ServiceLookup(ctx_, lb_, services, burst, valid, service);
-    ctx_.stages().Lap(Stage::kServiceLookup, valid.size);
-    if (service.balance.size > 0) {
-      lb::ConnectionEdges connection;
-      lb::ConnectionLookup(ctx_, lb_, *services, burst, service.balance, connection);
-      ctx_.stages().Lap(Stage::kConnectionLookup, service.balance.size);
-      IndexList selected = connection.hit;
-      lb::BackendSelect(ctx_, lb_, *services, burst, connection.miss, selected);
-      ctx_.stages().Lap(Stage::kBackendSelect, connection.miss.size);
-      lb::Encap(ctx_, lb_, *services, burst, selected, service.route);
-      ctx_.stages().Lap(Stage::kEncap, selected.size);
-    }
-    Forward(burst, service.route);
+  if (services == nullptr || services->vips.empty()) return Forward(burst, valid);
+  lb::PlainBalanceEdges plain;
+  lb::PlainBalance(ctx_, lb_, *services, burst, valid, plain);
+  ctx_.stages().Lap(Stage::kPlainBalance, valid.size);
+  if (__builtin_expect(plain.others.size != 0, 0)) {
+    plain.route = Merged(plain.route, Serve(*services, burst, plain.others));
   }
+  Forward(burst, plain.route);
+}
+
+IndexList Path::Serve(const lb::ServiceTable& services, Burst& burst, const IndexList& in) {
+  lb::ServiceEdges service;
+  lb::ServiceLookup(ctx_, lb_, &services, burst, in, service);
+  ctx_.stages().Lap(Stage::kServiceLookup, in.size);
+  if (service.balance.size > 0) {
+    lb::ConnectionEdges connection;
+    lb::ConnectionLookup(ctx_, lb_, services, burst, service.balance, connection);
+    ctx_.stages().Lap(Stage::kConnectionLookup, service.balance.size);
+    IndexList selected = connection.hit;
+    lb::BackendSelect(ctx_, lb_, services, burst, connection.miss, selected);
+    ctx_.stages().Lap(Stage::kBackendSelect, connection.miss.size);
+    lb::Encap(ctx_, lb_, services, burst, selected, service.route);
+    ctx_.stages().Lap(Stage::kEncap, selected.size);
+  }
+  std::sort(service.route.index.begin(), service.route.index.begin() + service.route.size);
+  return service.route;
 }
 
 void Path::Forward(Burst& burst, const IndexList& in) {

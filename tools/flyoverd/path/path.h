@@ -42,6 +42,8 @@ class Path {
   void ProcessCarried();
   // Stages 5 to 12.
   void ServeAndForward(Burst& burst, const IndexList& valid);
+  // Stages 5 to 8, one by one: what goes on to stage 9, in the order of the burst.
+  IndexList Serve(const lb::ServiceTable& services, Burst& burst, const IndexList& in);
   // Stages 9 to 12; errors about these packets are appended to answers_.
   void Forward(Burst& burst, const IndexList& in);
   // Stage 11, neighbour by neighbour.
