@@ -113,8 +113,10 @@ class Examiner {
       return Fault("does not open " + forward + " packets (it answers: " + error +
                    "); flyover-decap attach does that" + or_no_vip);
     }
-    Fault("packets end in the tunnel: it does not open " + forward + " (flyover-decap attach)" +
-          or_no_vip + ", or drops what was inside (rp_filter, a firewall)");
+    Fault(
+        "packets end in the tunnel: it does not open " + forward + " (flyover-decap attach)" +
+        or_no_vip +
+        ", or drops what was inside: rp_filter (`flyover-decap check` there tells) or a firewall");
   }
 
   // What clients may send in one packet must fit into the tunnel.

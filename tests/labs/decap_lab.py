@@ -306,6 +306,62 @@ def check_command(backend, says):
     says.equal(run([program, "detach", "eth0"], check=False).returncode, 1, "a second detach: exit 1")
 
 
+def check_host(backend, says):
+    """`check` names what is missing, and only that."""
+    run, program = backend.node.run, backend.program
+
+    def failures(*options):
+        got = run([program, "check", "eth0", "--json", *options], check=False)
+        found = [f["what"] for f in json.loads(got.stdout)["findings"] if f["verdict"] == "failure"]
+        if got.returncode != (1 if found else 0):
+            found.append(f"exit code {got.returncode}")
+        return found
+
+    says.equal(failures(), [], "a host with all that it needs: nothing is missing")
+    says.check("MTU of 1500" in run([program, "check", "eth0"]).stdout, "that full packets will not fit is a warning")
+    backend.node.ip(f"addr del {VIP4}/32 dev lo")
+    says.equal(failures(), [f"VIP {VIP4} is no address of this host"], "without a VIP")
+    backend.node.address("lo", f"{VIP4}/32")
+    backend.node.ip(f"-6 route del local {PREFIX6} dev lo")
+    says.equal(failures(), [f"VIP {PREFIX6} is not local as a whole"], "without a prefix's route")
+    backend.node.ip(f"-6 route add local {PREFIX6} dev lo")
+    # Clients behind another interface.
+    backend.node.ip("link add other0 type veth peer name other1")
+    backend.node.ip("link set other0 up")
+    backend.node.ip("link set other1 up")
+    backend.node.ip("route add 198.18.0.0/15 dev other0")
+    says.equal(failures("--client", "198.18.0.1"), [], "another way back, and no reverse path filter")
+    backend.node.sysctl("net.ipv4.conf.eth0.rp_filter", 1)
+    says.check("rp_filter is strict on eth0" in "; ".join(failures("--client", "198.18.0.1")), "another way back, and a strict one")
+    says.equal(failures(), [], "the same way back, and a strict one")
+    backend.node.sysctl("net.ipv4.conf.eth0.rp_filter", 0)
+    backend.node.ip("link del other0")
+    run([program, "detach", "eth0"])
+    says.equal(failures(), ["flyover-decap is not on eth0"], "without the program")
+    says.equal(run([program, "check", "none0"], check=False).returncode, 1, "check of an unknown interface: exit 1")
+    backend.attach("native")
+
+
+def check_counts(backend, says):
+    """Packets and bytes of each VIP."""
+    vip_counters = lambda: json.loads(backend.node.run([backend.program, "status", "eth0", "--json"]).stdout)["vip_counters"]
+    says.equal({vip: c["packets"] for vip, c in vip_counters().items()}, {VIP4: 0, VIP6: 0, PREFIX4: 0, PREFIX6: 0},
+               "a new program counts from zero")
+    sent = {VIP4: [outer4(inner4(b"one")), gre(inner4(b"two"), True), l3dsr4(b"three")], VIP6: [gue(inner6(b"four"))],
+            PREFIX4: [outer6(inner4(b"five", dst="203.0.113.77"))], PREFIX6: []}
+    for packets in sent.values():
+        for packet in packets:
+            backend.send(packet)
+            backend.receiver.stdout.readline()
+    wait.until(lambda: sum(c["packets"] for c in vip_counters().values()) == 5, "five packets", 2)
+    says.equal({vip: c["packets"] for vip, c in vip_counters().items()}, {vip: len(p) for vip, p in sent.items()},
+               "packets are counted by VIP, a prefix as one")
+    says.equal(vip_counters()[VIP6]["bytes"], len(bytes(inner6(b"four"))), "and the bytes of what was inside")
+    text = backend.node.run([backend.program, "status", "eth0", "--prometheus"]).stdout
+    says.check(f'flyover_decap_vip_packets_total{{interface="eth0",vip="{VIP4}"}} 3\n' in text and
+               'flyover_decap_packets_total{interface="eth0",counter="gue_6in4"} 1\n' in text, "the same as metrics", text)
+
+
 def body(lab, says):
     conf.verb = 0
     backend = Backend(lab, "native")
@@ -318,6 +374,8 @@ def body(lab, says):
     backend.attach("generic")
     check_rows(backend, says, "generic")
     backend.attach("native")
+    check_counts(backend, says)
+    check_host(backend, says)
     check_command(backend, says)
 
 

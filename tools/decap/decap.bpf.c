@@ -27,7 +27,7 @@ struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, DECAP_MAX_ADDRESSES);
   __type(key, struct DecapAddress);
-  __type(value, __u8);
+  __type(value, __u32); /* not read */
 } addresses SEC(".maps");
 
 struct {
@@ -35,8 +35,15 @@ struct {
   __uint(max_entries, DECAP_MAX_ADDRESSES);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct DecapPrefix);
-  __type(value, __u8);
+  __type(value, __u32);
 } vips SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, DECAP_MAX_ADDRESSES);
+  __type(key, __u32);
+  __type(value, struct DecapVipCount);
+} vip_counts SEC(".maps");
 
 /* [0]: the UDP port of GUE; 0: GUE is left alone. */
 struct {
@@ -95,6 +102,13 @@ static __always_inline int Count(enum DecapCounter counter, int action) {
   __u64* value = bpf_map_lookup_elem(&counters, &key);
   if (value) *value += 1;
   return action;
+}
+
+static __always_inline void CountVip(const __u32* place, __u32 bytes) {
+  struct DecapVipCount* count = bpf_map_lookup_elem(&vip_counts, place);
+  if (!count) return;
+  count->packets += 1;
+  count->bytes += bytes;
 }
 
 static __always_inline void MapIpv4(struct DecapAddress* out, __be32 address) {
@@ -266,7 +280,8 @@ static __always_inline enum DecapCounter OpenInner4(void* inner, void* end,
   if (ip->version != 4 || ip->ihl < 5) return kDropInner;
   if (total < ip->ihl * 4U || total > outer->payload) return kDropInner;
   MapIpv4(&destination.address, ip->daddr);
-  if (!bpf_map_lookup_elem(&vips, &destination)) return kPassNotVip;
+  const __u32* place = bpf_map_lookup_elem(&vips, &destination);
+  if (!place) return kPassNotVip;
 
   int ecn = CombineEcn(outer->ecn, ip->tos & 3);
   if (ecn < 0) return kDropEcn;
@@ -277,6 +292,7 @@ static __always_inline enum DecapCounter OpenInner4(void* inner, void* end,
     /* RFC 1624, eqn. 3 */
     ip->check = ~Fold((__u16)~ip->check + (__u16)~before + *word);
   }
+  CountVip(place, total);
   return Opened(outer);
 }
 
@@ -289,11 +305,13 @@ static __always_inline enum DecapCounter OpenInner6(void* inner, void* end,
   if (ip->version != 6) return kDropInner;
   if (bpf_ntohs(ip->payload_len) > outer->payload - sizeof(*ip)) return kDropInner;
   __builtin_memcpy(&destination.address, &ip->daddr, sizeof(destination.address));
-  if (!bpf_map_lookup_elem(&vips, &destination)) return kPassNotVip;
+  const __u32* place = bpf_map_lookup_elem(&vips, &destination);
+  if (!place) return kPassNotVip;
 
   int ecn = CombineEcn(outer->ecn, (ip->flow_lbl[0] >> 4) & 3);
   if (ecn < 0) return kDropEcn;
   ip->flow_lbl[0] = (ip->flow_lbl[0] & 0xcf) | (ecn << 4);
+  CountVip(place, sizeof(*ip) + bpf_ntohs(ip->payload_len));
   return Opened(outer);
 }
 
@@ -335,6 +353,14 @@ static __always_inline const struct DecapAddress* VipOf(__u32 place) {
   return words[0] | words[1] ? vip : 0;
 }
 
+/* In the count of the VIP that an L3DSR packet was given back, if it is one of `vips`. */
+static __always_inline void CountGivenBack(const struct DecapAddress* vip, __u32 bytes) {
+  struct DecapPrefix key = {.length = 128};
+  key.address = *vip;
+  const __u32* place = bpf_map_lookup_elem(&vips, &key);
+  if (place) CountVip(place, bytes);
+}
+
 /* L3DSR. The DSCP told the VIP and ends here; the ECN field stays. kPass: it is none. */
 static __always_inline enum DecapCounter GiveVipBack4(struct iphdr* ip, void* end) {
   struct DecapAddress destination;
@@ -354,6 +380,7 @@ static __always_inline enum DecapCounter GiveVipBack4(struct iphdr* ip, void* en
   __u16 first_after = *(__u16*)ip;
   __builtin_memcpy(&ip->daddr, after, 4);
   ip->check = Updated(Updated(ip->check, before, after, 2), &first_before, &first_after, 1);
+  CountGivenBack(vip, bpf_ntohs(ip->tot_len));
   return kL3dsr4;
 }
 
@@ -374,6 +401,7 @@ static __always_inline enum DecapCounter GiveVipBack6(struct ipv6hdr* ip, void* 
   __builtin_memcpy(&ip->daddr, after, sizeof(after));
   ip->priority = 0;
   ip->flow_lbl[0] &= 0x3f;
+  CountGivenBack(vip, sizeof(*ip) + bpf_ntohs(ip->payload_len));
   return kL3dsr6;
 }
 

@@ -16,6 +16,12 @@ struct DecapPrefix {
   struct DecapAddress address;
 };
 
+/* Value of the map of VIPs: the place of its counts in `vip_counts`. */
+struct DecapVipCount {
+  __u64 packets;
+  __u64 bytes; /* of the inner IP packets */
+};
+
 #define DECAP_MAX_ADDRESSES 4096
 /* Places of the array `dscps`: the VIP for each DSCP, of IPv4 in the first half. All zero: none. */
 #define DECAP_DSCPS 64

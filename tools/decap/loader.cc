@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "tools/decap/addresses.h"
@@ -100,11 +101,12 @@ Result<Attached> Query(int index) {
 template <typename Key>
 Status Fill(const bpf_object* object, const char* map, const std::vector<Key>& keys) {
   const int fd = bpf_object__find_map_fd_by_name(object, map);
-  const uint8_t present = 1;
+  uint32_t place = 0;
   for (const Key& key : keys) {
-    if (const int result = bpf_map_update_elem(fd, &key, &present, BPF_ANY); result != 0) {
+    if (const int result = bpf_map_update_elem(fd, &key, &place, BPF_ANY); result != 0) {
       return BpfStatus(std::string("add an address to map ") + map, result);
     }
+    ++place;
   }
   return Status::Ok();
 }
@@ -131,6 +133,23 @@ Status ReadCounters(int fd, Report& report) {
       return BpfStatus("read a counter", result);
     }
     for (const uint64_t value : per_cpu) report.counters[i] += value;
+  }
+  return Status::Ok();
+}
+
+// `places`: of the report's VIPs.
+Status ReadVipCounts(int fd, const std::vector<uint32_t>& places, Report& report) {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus < 0) return BpfStatus("count the CPUs", cpus);
+  std::vector<DecapVipCount> per_cpu(static_cast<size_t>(cpus));
+  for (size_t i = 0; i < report.vips.size(); ++i) {
+    if (const int result = bpf_map_lookup_elem(fd, &places[i], per_cpu.data()); result != 0) {
+      return BpfStatus("read the count of a VIP", result);
+    }
+    for (const DecapVipCount& count : per_cpu) {
+      report.vips[i].packets += count.packets;
+      report.vips[i].bytes += count.bytes;
+    }
   }
   return Status::Ok();
 }
@@ -245,6 +264,8 @@ Result<Report> Read(const std::string& interface) {
 
   Report report;
   report.mode = attached->mode;
+  std::vector<uint32_t> vip_places;
+  std::optional<Fd> vip_counts;  // read last: the places are in another map
   for (uint32_t i = 0; i < attached->map_count; ++i) {
     const Fd map(bpf_map_get_fd_by_id(attached->map_ids[i]));
     if (map.get() < 0) return BpfStatus("open a map", map.get());
@@ -268,8 +289,20 @@ Result<Report> Read(const std::string& interface) {
     } else if (name == "addresses") {
       report.addresses = Keys<DecapAddress>(map.get());
     } else if (name == "vips") {
-      report.vips = Keys<DecapPrefix>(map.get());
+      for (const DecapPrefix& prefix : Keys<DecapPrefix>(map.get())) {
+        uint32_t place = 0;
+        if (const int result = bpf_map_lookup_elem(map.get(), &prefix, &place); result != 0) {
+          return BpfStatus("read a VIP", result);
+        }
+        report.vips.push_back({prefix});
+        vip_places.push_back(place);
+      }
+    } else if (name == "vip_counts") {
+      vip_counts.emplace(bpf_map_get_fd_by_id(attached->map_ids[i]));
     }
+  }
+  if (vip_counts) {
+    if (Status s = ReadVipCounts(vip_counts->get(), vip_places, report); !s.ok()) return s;
   }
   return report;
 }

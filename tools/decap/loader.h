@@ -28,10 +28,16 @@ struct AttachRequest {
   std::vector<std::pair<uint8_t, DecapAddress>> dscps;
 };
 
+struct VipReport {
+  DecapPrefix prefix;
+  uint64_t packets = 0;  // that were opened for it, over all CPUs
+  uint64_t bytes = 0;    // of the inner IP packets
+};
+
 struct Report {
   Mode mode = Mode::kNative;
   std::vector<DecapAddress> addresses;
-  std::vector<DecapPrefix> vips;
+  std::vector<VipReport> vips;
   uint16_t gue_port = 0;
   std::vector<std::pair<uint8_t, DecapAddress>> dscps;
   std::array<uint64_t, kDecapCounterCount> counters{};  // packets, over all CPUs

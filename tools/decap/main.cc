@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tools/decap/addresses.h"
+#include "tools/decap/host_check.h"
 #include "tools/decap/loader.h"
 
 namespace flyover::decap {
@@ -32,8 +33,11 @@ constexpr char kFooter[] =
     "\nExample, on a backend with the VIP 192.0.2.2 on lo:\n"
     "  ip addr add 192.0.2.2/32 dev lo\n"
     "  flyover-decap attach eth0\n"
+    "  flyover-decap check eth0\n"
     "  flyover-decap status eth0\n"
-    "\nExit codes: 0 done, 1 failed, 2 wrong arguments. Needs root (CAP_BPF and CAP_NET_ADMIN).";
+    "\nExit codes: 0 done, 1 failed (check: something is missing), 2 wrong arguments. Needs root "
+    "(CAP_BPF "
+    "and\nCAP_NET_ADMIN).";
 
 struct Options {
   std::string interface;
@@ -43,6 +47,8 @@ struct Options {
   std::vector<std::string> dscps;
   uint16_t gue_port = 6080;
   bool json = false;
+  bool prometheus = false;
+  std::vector<std::string> clients;
 };
 
 int Fail(const Status& status) {
@@ -131,6 +137,20 @@ std::vector<std::string> Sorted(const std::vector<Key>& keys, std::string (*form
   return texts;
 }
 
+// As they are shown, in the order of their names.
+std::vector<std::pair<std::string, VipReport>> ByName(const Report& report) {
+  std::vector<std::pair<std::string, VipReport>> vips;
+  for (const VipReport& vip : report.vips) vips.emplace_back(FormatPrefix(vip.prefix), vip);
+  std::sort(vips.begin(), vips.end(), [](auto& a, auto& b) { return a.first < b.first; });
+  return vips;
+}
+
+std::vector<std::string> Names(const Report& report) {
+  std::vector<std::string> names;
+  for (const auto& [name, vip] : ByName(report)) names.push_back(name);
+  return names;
+}
+
 std::string Addresses(const std::vector<DecapAddress>& addresses, const char* quote) {
   return Join(Sorted(addresses, FormatAddress), quote);
 }
@@ -148,16 +168,44 @@ void PrintJson(const Options& options, const Report& report) {
   counters += fmt::format("{}\"{}\": {}", i == 0 ? "" : ", ", label, report.counters[i]), ++i;
   DECAP_COUNTERS(X)
 #undef X
+  std::string vips;
+  for (const auto& [name, vip] : ByName(report)) {
+    vips += fmt::format("{}\"{}\": {{\"packets\": {}, \"bytes\": {}}}", vips.empty() ? "" : ", ",
+                        name, vip.packets, vip.bytes);
+  }
   fmt::print(
       "{{\"interface\": \"{}\", \"mode\": \"{}\", \"addresses\": [{}], \"vips\": [{}], "
-      "\"dscps\": [{}], \"gue_port\": {}, \"counters\": {{{}}}}}\n",
+      "\"dscps\": [{}], \"gue_port\": {}, \"counters\": {{{}}}, \"vip_counters\": {{{}}}}}\n",
       options.interface, NameOf(report.mode), Addresses(report.addresses, "\""),
-      Prefixes(report.vips, "\""), Join(Texts(report.dscps), "\""), report.gue_port, counters);
+      Join(Names(report), "\""), Join(Texts(report.dscps), "\""), report.gue_port, counters, vips);
+}
+
+// The text format of Prometheus, for node_exporter's textfile collector.
+void PrintPrometheus(const Options& options, const Report& report) {
+  fmt::print(
+      "# HELP flyover_decap_packets_total Packets of the interface by what was done with them\n"
+      "# TYPE flyover_decap_packets_total counter\n");
+  size_t i = 0;
+#define X(name, label, help)                                                        \
+  fmt::print("flyover_decap_packets_total{{interface=\"{}\",counter=\"{}\"}} {}\n", \
+             options.interface, label, report.counters[i]),                         \
+      ++i;
+  DECAP_COUNTERS(X)
+#undef X
+  const auto family = [&](const char* name, const char* help, uint64_t VipReport::*value) {
+    fmt::print("# HELP {0} {1}\n# TYPE {0} counter\n", name, help);
+    for (const auto& [vip, counts] : ByName(report)) {
+      fmt::print("{}{{interface=\"{}\",vip=\"{}\"}} {}\n", name, options.interface, vip,
+                 counts.*value);
+    }
+  };
+  family("flyover_decap_vip_packets_total", "Packets opened for a VIP", &VipReport::packets);
+  family("flyover_decap_vip_bytes_total", "Bytes of the IP packets inside", &VipReport::bytes);
 }
 
 void PrintTable(const Options& options, const Report& report) {
   fmt::print("interface  {} ({} mode)\naddresses  {}\nvips       {}\n", options.interface,
-             NameOf(report.mode), Addresses(report.addresses, ""), Prefixes(report.vips, ""));
+             NameOf(report.mode), Addresses(report.addresses, ""), Join(Names(report), ""));
   if (report.gue_port != 0) fmt::print("gue port   {}\n", report.gue_port);
   if (!report.dscps.empty()) fmt::print("dscps      {}\n", Join(Texts(report.dscps), ""));
   fmt::print("\n");
@@ -166,6 +214,37 @@ void PrintTable(const Options& options, const Report& report) {
   fmt::print("{:<14} {:>14}  {}\n", label, report.counters[i], help), ++i;
   DECAP_COUNTERS(X)
 #undef X
+  fmt::print("\n{:<40} {:>14} {:>16}\n", "VIP", "PACKETS", "BYTES");
+  for (const auto& [name, vip] : ByName(report)) {
+    fmt::print("{:<40} {:>14} {:>16}\n", name, vip.packets, vip.bytes);
+  }
+}
+
+const char* NameOf(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kOk:
+      return "ok";
+    case Verdict::kWarning:
+      return "warning";
+    case Verdict::kFailure:
+      break;
+  }
+  return "failure";
+}
+
+void PrintFindings(const std::vector<Finding>& findings, bool json) {
+  std::string list;
+  for (const Finding& finding : findings) {
+    if (json) {
+      list += fmt::format("{}{{\"verdict\": \"{}\", \"what\": \"{}\", \"remedy\": \"{}\"}}",
+                          list.empty() ? "" : ", ", NameOf(finding.verdict), finding.what,
+                          finding.remedy);
+      continue;
+    }
+    list += fmt::format("{:<8} {}\n", NameOf(finding.verdict), finding.what);
+    if (!finding.remedy.empty()) list += fmt::format("{:<8}   {}\n", "", finding.remedy);
+  }
+  fmt::print("{}", json ? fmt::format("{{\"findings\": [{}]}}\n", list) : list);
 }
 
 int RunAttach(const Options& options) {
@@ -198,8 +277,29 @@ int RunDetach(const Options& options) {
 int RunStatus(const Options& options) {
   Result<Report> report = Read(options.interface);
   if (!report.ok()) return Fail(report.status());
-  options.json ? PrintJson(options, *report) : PrintTable(options, *report);
+  if (options.prometheus) {
+    PrintPrometheus(options, *report);
+  } else {
+    options.json ? PrintJson(options, *report) : PrintTable(options, *report);
+  }
   return 0;
+}
+
+int RunCheck(const Options& options) {
+  std::vector<DecapAddress> clients;
+  for (const std::string& text : options.clients) {
+    const Result<DecapAddress> client = ParseAddress(text);
+    if (!client.ok()) return Fail(client.status());
+    clients.push_back(*client);
+  }
+  const Result<HostFacts> facts = Gather(options.interface, clients);
+  if (!facts.ok()) return Fail(facts.status());
+  const std::vector<Finding> findings = Judge(*facts);
+  PrintFindings(findings, options.json);
+  return std::any_of(findings.begin(), findings.end(),
+                     [](const Finding& f) { return f.verdict == Verdict::kFailure; })
+             ? 1
+             : 0;
 }
 
 int Main(int argc, char** argv) {
@@ -231,6 +331,15 @@ int Main(int argc, char** argv) {
   CLI::App* status = app.add_subcommand("status", "Show addresses, VIPs and counters");
   status->add_option("interface", options.interface, "Interface")->required();
   status->add_flag("--json", options.json, "As JSON");
+  status->add_flag("--prometheus", options.prometheus,
+                   "As metrics, for the textfile collector of node_exporter");
+
+  CLI::App* check = app.add_subcommand(
+      "check", "Whether this host is a whole backend: VIPs, reverse path filter, MTU, ARP");
+  check->add_option("interface", options.interface, "Where tunnelled packets arrive")->required();
+  check->add_option("--client", options.clients,
+                    "Address that stands for clients, of each family (default: the default route)");
+  check->add_flag("--json", options.json, "As JSON");
 
   app.failure_message(CLI::FailureMessage::help);
   try {
@@ -240,6 +349,7 @@ int Main(int argc, char** argv) {
   }
   if (attach->parsed()) return RunAttach(options);
   if (detach->parsed()) return RunDetach(options);
+  if (check->parsed()) return RunCheck(options);
   return RunStatus(options);
 }
 
