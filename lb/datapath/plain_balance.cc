@@ -9,6 +9,7 @@
 #include "lb/datapath/outer_header.h"
 #include "lb/datapath/tcp_flags.h"
 #include "lb/service/flow_slices.h"
+#include "lb/service/service_count.h"
 
 namespace flyover::lb {
 namespace {
@@ -52,39 +53,6 @@ class ServiceFinder {
   uint32_t rest_ = ~uint32_t{0};
   VipIndex::VipId vip_ = VipIndex::kNotVip;
   ServiceId service_ = kNoService;
-};
-
-// Packets and bytes of a service, added up while its packets follow each other: adding to one place
-// of memory again and again would wait for the store before.
-class ServiceCount {
- public:
-  explicit ServiceCount(LbCounters& counters) : counters_(counters) {}
-  ~ServiceCount() { Flush(); }
-  ServiceCount(const ServiceCount&) = delete;
-  ServiceCount& operator=(const ServiceCount&) = delete;
-
-  void Add(ServiceId service, uint16_t bytes) {
-    if (service != service_) {
-      Flush();
-      service_ = service;
-    }
-    ++packets_;
-    bytes_ += bytes;
-  }
-
- private:
-  void Flush() {
-    if (packets_ == 0) return;
-    FlowCounters& of = counters_.service(service_);
-    of.packets.Add(packets_);
-    of.bytes.Add(bytes_);
-    packets_ = bytes_ = 0;
-  }
-
-  LbCounters& counters_;
-  ServiceId service_ = kNoService;
-  uint64_t packets_ = 0;
-  uint64_t bytes_ = 0;
 };
 
 // The L4 header is whole by its own length field, too (service_lookup's HeaderIsWhole). `length`:

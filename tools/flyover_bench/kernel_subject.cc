@@ -4,11 +4,15 @@
 #include <functional>
 #include <optional>
 
+#include "common/datapath/ledger.h"
+#include "common/datapath/residence.h"
 #include "common/net/checksum.h"
 #include "lb/conntrack/connection_table.h"
 #include "lb/maglev/maglev_table.h"
 #include "lb/service/flow_slices.h"
+#include "lb/service/service_count.h"
 #include "router/fib/forwarding_tables.h"
+#include "router/fib/use_counters.h"
 #include "tools/flyover_bench/subject.h"
 #include "tools/flyover_bench/traffic.h"
 
@@ -151,13 +155,49 @@ KernelSubject::Batch HeaderBatch(bool checksum, uint64_t seed) {
   };
 }
 
+// All that is counted of a packet to one of 100 backends: service and backend, neighbour and
+// next-hop group, the books by runs of a source, and how long its burst stayed.
+KernelSubject::Batch CounterBatch(uint64_t seed) {
+  struct State {
+    lb::LbCounters counters;
+    router::UseCounters neighbours, groups;
+    Ledger ledger;
+    Residence residence;
+    std::vector<uint8_t> backends;
+  };
+  const auto state = std::make_shared<State>();
+  std::mt19937_64 random(seed);
+  for (uint32_t i = 0; i < kQueries; ++i) {
+    state->backends.push_back(static_cast<uint8_t>(random() % 100));
+  }
+  return [state](uint32_t first) {
+    const uint8_t* const backends = &state->backends[first];
+    {
+      lb::ServiceCount service(state->counters);
+      for (unsigned i = 0; i < kBatch; ++i) {
+        service.Add(lb::ServiceId(1), 84);
+        lb::FlowCounters& backend = state->counters.backend(BackendId(backends[i]));
+        backend.packets.Add(1);
+        backend.bytes.Add(84);
+        state->neighbours.Count(backends[i]);
+        state->groups.Count(backends[i]);
+      }
+    }
+    SourceLedger& books = state->ledger[PortSource(PortIndex(0))];
+    books.entered += kBatch;
+    books.tx += kBatch;
+    state->residence.Record(first);
+    return books.tx;
+  };
+}
+
 struct Kernel {
   const char* name;
   std::function<Result<KernelSubject::Batch>(uint64_t)> make;
 };
-const std::array<Kernel, 9>& Kernels() {
+const std::array<Kernel, 10>& Kernels() {
   using B = Result<KernelSubject::Batch>;
-  static const std::array<Kernel, 9> kernels = {{
+  static const std::array<Kernel, 10> kernels = {{
       {"fib4-1k", [](uint64_t seed) -> B { return FibBatch(false, 1000, seed); }},
       {"fib4-1m", [](uint64_t seed) -> B { return FibBatch(false, 1'000'000, seed); }},
       {"fib6-1k", [](uint64_t seed) -> B { return FibBatch(true, 1000, seed); }},
@@ -167,6 +207,7 @@ const std::array<Kernel, 9>& Kernels() {
       {"connections-1m", [](uint64_t seed) { return ConnectionBatch(1'000'000, seed); }},
       {"ipv4-checksum", [](uint64_t seed) -> B { return HeaderBatch(true, seed); }},
       {"flow-hash", [](uint64_t seed) -> B { return HeaderBatch(false, seed); }},
+      {"counters", [](uint64_t seed) -> B { return CounterBatch(seed); }},
   }};
   return kernels;
 }
