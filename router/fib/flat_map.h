@@ -128,7 +128,10 @@ class FlatMap {
   void Grow() {
     Slots old(slots_.size() * 2);
     old.swap(slots_);
-    for (Slot& slot : old) {
+    for (size_t from = 0; from < old.size(); ++from) {
+      // Where entries go lies anywhere: their misses overlap.
+      if (from + kAhead < old.size() && old[from + kAhead].used) Prefetch(old[from + kAhead].key);
+      Slot& slot = old[from];
       if (!slot.used) continue;
       size_t i = Home(slot.key);
       while (slots_[i].used) i = Next(i);
