@@ -17,13 +17,13 @@ constexpr uint16_t kIpv6MinimumMtu = 1280;
 // One bulk lookup per family for all of `in`, which are of one VRF.
 void LookupInVrf(const RouteTables& tables, Burst& burst, const IndexList& in) {
   std::array<uint32_t, kMaxBurst> keys4;
-  std::array<const std::array<uint8_t, 16>*, kMaxBurst> keys6;
+  std::array<Ipv6Key, kMaxBurst> keys6;
   std::array<GroupId, kMaxBurst> groups;
   IndexList v4, v6;
   for (const uint8_t i : in) {
     PacketMeta& meta = burst.meta[i];
     if (meta.lookup_v6) {
-      keys6[v6.size] = &meta.lookup;
+      keys6[v6.size] = Ipv6Key::Of(meta.lookup.data());
       v6.Add(i);
     } else {
       keys4[v4.size] = LoadBe32(meta.lookup.data());

@@ -97,7 +97,12 @@ void Fib6::Lookup(const Ipv6Key* dst, GroupId* out, unsigned n) const {
   // knows which it is.
   const auto advance = [&](unsigned i) {
     const uint32_t e = entry[i];
-    rest[i] = StepOf(e) == kLowHalf ? dst[i].low : rest[i] << (e >> kStepShift & 1) * 16;
+    // Past bit 64 come few: routes to single hosts.
+    if (IsPointer(e) && StepOf(e) == kLowHalf) [[unlikely]] {
+      rest[i] = dst[i].low;
+    } else {
+      rest[i] <<= (e >> kStepShift & kNextChunk) * 16;
+    }
     walking[walking_count] = static_cast<uint8_t>(i);
     walking_count += e >> 31;
     if (e >= Point(kWide, kSameChunk, 0)) [[unlikely]] {

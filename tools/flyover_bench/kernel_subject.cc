@@ -56,7 +56,7 @@ KernelSubject::Batch FibBatch(bool ipv6, uint32_t routes, uint64_t seed) {
     std::optional<router::Fib4> fib4;
     std::optional<router::Fib6> fib6;
     std::vector<uint32_t> keys4;
-    std::vector<std::array<uint8_t, 16>> keys6;
+    std::vector<router::Ipv6Key> keys6;
   };
   const auto state = std::make_shared<State>();
   std::mt19937_64 random(seed);
@@ -71,7 +71,7 @@ KernelSubject::Batch FibBatch(bool ipv6, uint32_t routes, uint64_t seed) {
   for (uint32_t i = 0; i < kQueries; ++i) {
     const IpAddress a = AddressIn(prefixes[random() % prefixes.size()], random);
     if (ipv6) {
-      state->keys6.push_back(a.v6().bytes);
+      state->keys6.push_back(router::Ipv6Key::Of(a.data()));
     } else {
       state->keys4.push_back(a.v4().value);
     }
@@ -84,10 +84,8 @@ KernelSubject::Batch FibBatch(bool ipv6, uint32_t routes, uint64_t seed) {
     };
   }
   return [state](uint32_t first) {
-    std::array<const std::array<uint8_t, 16>*, kBatch> keys;
-    for (unsigned i = 0; i < kBatch; ++i) keys[i] = &state->keys6[first + i];
     std::array<GroupId, kBatch> out;
-    state->fib6->Lookup(keys.data(), out.data(), kBatch);
+    state->fib6->Lookup(&state->keys6[first], out.data(), kBatch);
     return uint64_t{out[0].value()} + out[kBatch - 1].value();
   };
 }
