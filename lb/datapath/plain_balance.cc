@@ -189,7 +189,7 @@ class Balancing {
         __builtin_prefetch(rte_pktmbuf_mtod(m, const uint8_t*) - kL3, 1);
         served_.index[count++] = static_cast<uint8_t>(i);
       } else {
-        (kind == Kind::kNoVip ? route_ : others_) |= PacketSet{1} << i;
+        (kind == Kind::kNoVip ? no_vip_ : others_) |= PacketSet{1} << i;
       }
     }
     served_.size = static_cast<uint16_t>(count);
@@ -207,7 +207,13 @@ class Balancing {
   }
 
   void Finish(PlainBalanceEdges& out) const {
-    List(route_, out.route);
+    if (others_ == 0 && no_vip_ == 0) [[likely]] {
+      out.route = served_;
+      return;
+    }
+    PacketSet route = no_vip_;
+    for (const unsigned i : served_) route |= PacketSet{1} << i;
+    List(route & ~others_, out.route);
     List(others_, out.others);
   }
 
@@ -250,17 +256,19 @@ class Balancing {
   // `kSteady`: all of served_, and the present table chooses; else meta.backend has been chosen.
   template <bool kSteady>
   void SendAll(const IndexList& chosen) {
-    constexpr unsigned kAhead = 6;
+    // Where there are few they are in the nearest cache anyhow.
+    constexpr unsigned kAhead = 6, kFew = 256;
     const BackendEntry* const backends = table_.backends.data();
     FlowCounters* const backend_counters = &lcore_.counters.backend(BackendId(0));
     const bool mtus_known = lcore_.path_mtus->any();
     const unsigned size = chosen.size;
+    const unsigned ahead = table_.backends.size() <= kFew ? size : kAhead;
     ServiceCount count(lcore_.counters);
-    PacketSet others = 0, route = 0;
+    PacketSet others = 0;
     for (unsigned n = 0; n < size; ++n) {
       const unsigned i = chosen.index[n];
-      if (kSteady && n + kAhead < size) {
-        __builtin_prefetch(&backends[choice_[n + kAhead].backend()]);
+      if (kSteady && n + ahead < size) {
+        __builtin_prefetch(&backends[choice_[n + ahead].backend()]);
       }
       PacketMeta& meta = burst_.meta[i];
       rte_mbuf* const m = burst_.pkt[i];
@@ -286,10 +294,8 @@ class Balancing {
       of_backend.packets.Add(1);
       of_backend.bytes.Add(meta.l3_length);
       Send(backend, lcore_, m, meta);
-      route |= PacketSet{1} << i;
     }
     others_ |= others;
-    route_ |= route;
   }
 
   StageContext& context_;
@@ -298,7 +304,7 @@ class Balancing {
   Burst& burst_;
   IndexList served_;
   std::array<Choice, kMaxBurst> choice_;  // by place in served_
-  PacketSet route_ = 0, others_ = 0;
+  PacketSet no_vip_ = 0, others_ = 0;
   PacketSet known_ = 0;  // by their entries
 };
 
