@@ -33,34 +33,37 @@ std::string NamespacePath(const std::string& network_namespace) {
   return "/run/netns/" + network_namespace;
 }
 
-Status RunInNamespace(const std::string& network_namespace, const std::function<void()>& work) {
-  if (network_namespace.empty()) {
-    work();
-    return Status::Ok();
-  }
+Status EnterNamespace(const std::string& network_namespace) {
+  if (network_namespace.empty()) return Status::Ok();
   const std::string path = NamespacePath(network_namespace);
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     const int error = errno;
     return ErrnoStatus(CodeOf(error), "network namespace " + path, error);
   }
-  int error = 0;
-  try {
-    // A thread of its own: setns of a network namespace is per thread, and the way back can fail.
-    std::thread thread([&] {
-      if (setns(fd, CLONE_NEWNET) != 0) {
-        error = errno;
-        return;
-      }
-      work();
-    });
-    thread.join();
-  } catch (const std::system_error&) {
-    error = EAGAIN;
-  }
+  const int error = setns(fd, CLONE_NEWNET) == 0 ? 0 : errno;
   close(fd);
   if (error != 0) return ErrnoStatus(CodeOf(error), "enter network namespace " + path, error);
   return Status::Ok();
+}
+
+Status RunInNamespace(const std::string& network_namespace, const std::function<void()>& work) {
+  if (network_namespace.empty()) {
+    work();
+    return Status::Ok();
+  }
+  Status status;
+  try {
+    // A thread of its own: the way back can fail.
+    std::thread thread([&] {
+      status = EnterNamespace(network_namespace);
+      if (status.ok()) work();
+    });
+    thread.join();
+  } catch (const std::system_error&) {
+    return ErrnoStatus(CodeOf(EAGAIN), "enter network namespace " + network_namespace, EAGAIN);
+  }
+  return status;
 }
 
 }  // namespace flyover

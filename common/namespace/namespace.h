@@ -17,6 +17,9 @@ namespace flyover {
 // them; anything else is a path (/proc/PID/ns/net).
 std::string NamespacePath(const std::string& network_namespace);
 
+// Moves the calling thread, and no other, there for good. Errors: as RunInNamespace.
+Status EnterNamespace(const std::string& network_namespace);
+
 // Runs `work` to its end on a short-lived thread inside the namespace (on the caller's thread for
 // ""). Without an error `work` has run exactly once; with one it has not run: kNotFound when there
 // is no such namespace, kPermissionDenied without CAP_SYS_ADMIN.

@@ -1,16 +1,13 @@
 #include "lb/health/health_checker.h"
 
 #include <curl/curl.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <future>
 #include <map>
 #include <mutex>
@@ -18,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/namespace/namespace.h"
 #include "lb/client_path/client_path.h"
 #include "lb/health/command_probe.h"
 #include "lb/health/datagram_probe.h"
@@ -28,21 +26,6 @@ namespace flyover::lb {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Moves the calling thread, and no other, into the namespace.
-Status EnterNamespace(const std::string& name) {
-  if (name.empty()) return Status::Ok();
-  const std::string path = name.find('/') == std::string::npos ? "/run/netns/" + name : name;
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    return ErrnoStatus(errno == ENOENT ? StatusCode::kNotFound : StatusCode::kPermissionDenied,
-                       "network namespace " + path, errno);
-  }
-  const int error = setns(fd, CLONE_NEWNET) == 0 ? 0 : errno;
-  close(fd);
-  if (error == 0) return Status::Ok();
-  return ErrnoStatus(StatusCode::kPermissionDenied, "enter network namespace " + path, error);
-}
 
 }  // namespace
 

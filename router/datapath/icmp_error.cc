@@ -80,15 +80,7 @@ bool MayAnswer(const PacketMeta& meta) {
 
 // The port that a packet to `dst` would leave by; kNoPort when it would not.
 PortIndex EgressPort(const RouterLcore& router, VrfIndex vrf, const IpAddress& dst) {
-  GroupId id{0};
-  if (dst.is_v4()) {
-    const uint32_t key = dst.v4().value;
-    router.tables->vrf(vrf).fib4.Lookup(&key, &id, 1);
-  } else {
-    const std::array<uint8_t, 16>* key = &dst.bytes();
-    router.tables->vrf(vrf).fib6.Lookup(&key, &id, 1);
-  }
-  const GroupWord group = router.tables->groups.Load(id);
+  const GroupWord group = router.tables->groups.Load(router.tables->vrf(vrf).Lookup(dst));
   switch (group.action()) {
     case NexthopAction::kForward:
       return router.tables->adjacencies.Get(group.Pick(0)).port;

@@ -12,7 +12,7 @@ GroupWord GroupOf(const ForwardingTables& tables, const Fib4& fib4, const Fib6& 
   GroupId id{0};
   if ((meta.flags & kIpv6) != 0) {
     const auto* ip = rte_pktmbuf_mtod_offset(m, const Ipv6Header*, meta.l3_offset);
-    const auto* src = reinterpret_cast<const std::array<uint8_t, 16>*>(ip->src);
+    const Ipv6Key src = Ipv6Key::Of(ip->src);
     fib6.Lookup(&src, &id, 1);
   } else {
     const auto* ip = rte_pktmbuf_mtod_offset(m, const Ipv4Header*, meta.l3_offset);

@@ -69,8 +69,6 @@ class Fib6 {
   // out[i] = group of the longest prefix that covers dst[i], GroupId(0) where none does.
   // REQUIRES: n <= kMaxBatch.
   void Lookup(const Ipv6Key* dst, GroupId* out, unsigned n) const;
-  // The same for addresses in network order.
-  void Lookup(const std::array<uint8_t, 16>* const* dst, GroupId* out, unsigned n) const;
 
   // Adds the prefix, or gives it another group.
   // Errors: kInvalidArgument    not IPv6, or a group outside [1, 2^kGroupBits)

@@ -140,11 +140,4 @@ void Fib6::Lookup(const Ipv6Key* dst, GroupId* out, unsigned n) const {
     Lookup(dst, out, n);
 }
 
-void Fib6::Lookup(const std::array<uint8_t, 16>* const* dst, GroupId* out, unsigned n) const {
-  assert(n <= kMaxBatch);
-  Ipv6Key keys[kMaxBatch];
-  for (unsigned i = 0; i < n; ++i) keys[i] = Ipv6Key::Of(dst[i]->data());
-  Lookup(keys, out, n);
-}
-
 }  // namespace flyover::router

@@ -12,14 +12,18 @@ namespace {
 
 IpPrefix P(const std::string& text) { return IpPrefix::Parse(text).value(); }
 
+uint32_t Group(const Fib6& fib, const uint8_t* address) {
+  const Ipv6Key key = Ipv6Key::Of(address);
+  GroupId out;
+  fib.Lookup(&key, &out, 1);
+  return out.value();
+}
+
 class Fib6Test : public ::testing::Test {
  protected:
   uint32_t Get(const std::string& address) const {
     const Ipv6Address dst = Ipv6Address::Parse(address).value();
-    const std::array<uint8_t, 16>* const pointer = &dst.bytes;
-    GroupId out;
-    fib_.Lookup(&pointer, &out, 1);
-    return out.value();
+    return Group(fib_, dst.bytes.data());
   }
   void Add(const std::string& prefix, uint32_t group) {
     ASSERT_TRUE(fib_.Add(P(prefix), GroupId(group), qsbr_).ok()) << prefix;
@@ -66,10 +70,7 @@ TEST_F(Fib6Test, EveryLengthOfOneAddress) {
   for (unsigned l = 1; l <= 128; ++l) {
     std::array<uint8_t, 16> flipped = address.bytes();
     flipped[(l - 1) / 8] = static_cast<uint8_t>(flipped[(l - 1) / 8] ^ (0x80u >> ((l - 1) % 8)));
-    const std::array<uint8_t, 16>* const pointer = &flipped;
-    GroupId out;
-    fib_.Lookup(&pointer, &out, 1);
-    EXPECT_EQ(out.value(), l) << l;
+    EXPECT_EQ(Group(fib_, flipped.data()), l) << l;
   }
 }
 
@@ -77,12 +78,7 @@ TEST_F(Fib6Test, ExhaustionRefusesAndLeavesTheCoveringRoute) {
   Fib6 small(64);
   ASSERT_TRUE(small.Add(P("2001:db8::/32"), GroupId(1), qsbr_).ok());
   std::vector<IpPrefix> added;
-  const auto lookup = [&](const IpPrefix& prefix) {
-    const std::array<uint8_t, 16>* const pointer = &prefix.address().bytes();
-    GroupId out;
-    small.Lookup(&pointer, &out, 1);
-    return out.value();
-  };
+  const auto lookup = [&](const IpPrefix& prefix) { return Group(small, prefix.address().data()); };
   Status status;
   for (unsigned i = 0; i < 64; ++i) {
     const IpPrefix prefix = P("2001:db8:" + std::to_string(i) + "::1/128");
@@ -134,10 +130,10 @@ TEST(Fib6Model, AgreesWithTheNaiveTable) {
   };
   std::vector<Ipv6Address> asked;
   const auto check = [&] {
-    const std::array<uint8_t, 16>* pointers[Fib6::kMaxBatch];
+    Ipv6Key keys[Fib6::kMaxBatch];
     GroupId out[Fib6::kMaxBatch];
-    for (size_t i = 0; i < asked.size(); ++i) pointers[i] = &asked[i].bytes;
-    fib.Lookup(pointers, out, static_cast<unsigned>(asked.size()));
+    for (size_t i = 0; i < asked.size(); ++i) keys[i] = Ipv6Key::Of(asked[i].bytes.data());
+    fib.Lookup(keys, out, static_cast<unsigned>(asked.size()));
     for (size_t i = 0; i < asked.size(); ++i) {
       ASSERT_EQ(out[i].value(), model.Lookup(asked[i])) << asked[i].ToString();
     }

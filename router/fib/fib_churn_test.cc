@@ -258,7 +258,7 @@ TEST(FibChurn, Ipv6LookupsAreValidBeforeOrAfter) {
                {"fd00::/8", false}},
               crowd, seed);
   std::vector<Ipv6Address> addresses;
-  std::vector<const std::array<uint8_t, 16>*> dst;
+  std::vector<Ipv6Key> dst;
   std::vector<std::array<bool, 32>> allowed;
   for (const char* text :
        {"2001:db8:1:2::1", "2001:db8:1:2::", "2001:db8:1:2::2",
@@ -268,7 +268,7 @@ TEST(FibChurn, Ipv6LookupsAreValidBeforeOrAfter) {
     allowed.push_back(churn.Allowed(addresses.back()));
   }
   dst.reserve(addresses.size());
-  for (const Ipv6Address& a : addresses) dst.push_back(&a.bytes);
+  for (const Ipv6Address& a : addresses) dst.push_back(Ipv6Key::Of(a.bytes.data()));
   RunReaders(churn, allowed, [&](GroupId* out) {
     churn.tables().main().fib6.Lookup(dst.data(), out, static_cast<unsigned>(dst.size()));
   });

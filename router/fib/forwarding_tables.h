@@ -36,6 +36,18 @@ struct RouteTables {
         feasible4(options.tbl8_groups, options.pages),
         feasible6(options.fib6_nodes, options.pages) {}
 
+  // Of one address; GroupId(0) where no prefix covers it. In bulk ask fib4 and fib6.
+  GroupId Lookup(const IpAddress& address) const {
+    GroupId group;
+    if (address.is_v4()) {
+      const uint32_t key = address.v4().value;
+      fib4.Lookup(&key, &group, 1);
+    } else {
+      const Ipv6Key key = Ipv6Key::Of(address.data());
+      fib6.Lookup(&key, &group, 1);
+    }
+    return group;
+  }
   // Of what lcores and the writer have; entries never touched included.
   size_t memory_bytes() const { return fib4.memory_bytes() + fib6.memory_bytes(); }
 

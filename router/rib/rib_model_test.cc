@@ -73,17 +73,7 @@ class Checker {
   }
 
  private:
-  GroupId Lookup(const IpAddress& address) const {
-    GroupId out;
-    if (address.is_v4()) {
-      const uint32_t dst = address.v4().value;
-      tables_.main().fib4.Lookup(&dst, &out, 1);
-    } else {
-      const std::array<uint8_t, 16>* const dst = &address.bytes();
-      tables_.main().fib6.Lookup(&dst, &out, 1);
-    }
-    return out;
-  }
+  GroupId Lookup(const IpAddress& address) const { return tables_.main().Lookup(address); }
 
   void CheckOnLink(const IpAddress& address, PortIndex port, GroupWord word) const {
     switch (model_.NeighborOf(address, port).state) {

@@ -86,13 +86,7 @@ RouteExplanation VrfRib::LookupRoute(const IpAddress& address) const {
     }
   }
   // Asked of the table itself: an explanation must not hide that it disagrees.
-  if (address.is_v4()) {
-    const uint32_t dst = address.v4().value;
-    tables_.fib4.Lookup(&dst, &explanation.group, 1);
-  } else {
-    const std::array<uint8_t, 16>* const dst = &address.bytes();
-    tables_.fib6.Lookup(&dst, &explanation.group, 1);
-  }
+  explanation.group = tables_.Lookup(address);
   explanation.action = groups_.Load(explanation.group).action();
   return explanation;
 }

@@ -169,6 +169,9 @@ Result<HostFacts> Gather(const std::string& interface, const std::vector<DecapAd
   facts.mtu = *mtu;
   std::vector<DecapPrefix> vips;
   const Result<Report> report = Read(interface);
+  if (!report.ok() && report.status().code() == StatusCode::kPermissionDenied) {
+    return report.status();
+  }
   facts.attached = report.ok();
   if (report.ok()) {
     for (const VipReport& vip : report->vips) vips.push_back(vip.prefix);

@@ -1,7 +1,6 @@
 #include "tools/flyoverd/daemon/show_lookup.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 namespace flyover {
@@ -9,18 +8,6 @@ namespace {
 
 using router::GroupWord;
 using router::NexthopAction;
-
-GroupId FibLookup(const router::RouteTables& tables, const IpAddress& address) {
-  GroupId group;
-  if (address.is_v4()) {
-    const uint32_t dst = address.v4().value;
-    tables.fib4.Lookup(&dst, &group, 1);
-  } else {
-    const std::array<uint8_t, 16>* const dst = &address.bytes();
-    tables.fib6.Lookup(&dst, &group, 1);
-  }
-  return group;
-}
 
 // The adjacencies that a group can choose, each once.
 std::vector<uint32_t> Members(const GroupWord& word) {
@@ -39,11 +26,11 @@ LookupResult Lookup(const router::Rib& rib, const router::ForwardingTables& tabl
   const std::vector<std::string>& ports = names.ports;
   LookupResult result;
   result.address = address.ToString();
-  GroupWord word = tables.groups.Load(FibLookup(tables.vrf(vrf), address));
+  GroupWord word = tables.groups.Load(tables.vrf(vrf).Lookup(address));
   if (word.action() == NexthopAction::kLeak) {
     vrf = word.vrf();
     result.leak = names.vrfs[vrf.value()];
-    word = tables.groups.Load(FibLookup(tables.vrf(vrf), address));
+    word = tables.groups.Load(tables.vrf(vrf).Lookup(address));
   }
   const auto covering = rib.vrf(vrf).CoveringPrefix(address);
   if (covering) result.prefix = covering->ToString();
