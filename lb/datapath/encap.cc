@@ -3,7 +3,6 @@
 #include "common/datapath/make_room.h"
 #include "common/datapath/normalize.h"
 #include "common/datapath/tcp_mss.h"
-#include "common/net/checksum.h"
 #include "common/net/headers.h"
 #include "lb/datapath/outer_header.h"
 #include "lb/datapath/readdress.h"

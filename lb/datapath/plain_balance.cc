@@ -6,6 +6,7 @@
 #include "common/net/headers.h"
 #include "lb/datapath/encap.h"
 #include "lb/datapath/flow_choice.h"
+#include "lb/datapath/l4_header.h"
 #include "lb/datapath/outer_header.h"
 #include "lb/datapath/tcp_flags.h"
 #include "lb/service/flow_slices.h"
@@ -55,17 +56,6 @@ class ServiceFinder {
   ServiceId service_ = kNoService;
 };
 
-// The L4 header is whole by its own length field, too (service_lookup's HeaderIsWhole). `length`:
-// of the segment or datagram. REQUIRES: TCP or UDP with kL4Valid.
-bool IsWhole(uint8_t protocol, const uint8_t* l4, unsigned length) {
-  if (protocol == kProtoTcp) {
-    const uint8_t words = reinterpret_cast<const TcpHeader*>(l4)->data_offset;  // the upper half
-    return words >= 0x50 && (words >> 4) * 4u <= length;
-  }
-  const unsigned datagram = reinterpret_cast<const UdpHeader*>(l4)->length.host();
-  return datagram >= sizeof(UdpHeader) && datagram <= length;
-}
-
 enum class Kind : uint8_t { kService, kNoVip, kOther };
 
 // Longer ones might not fit into an outer header's length.
@@ -98,7 +88,7 @@ constexpr uint16_t kLongest = 0xff00;
   }
   if (vip == VipIndex::kNotVip) return Kind::kNoVip;
   const ServiceId service = finder.service();
-  if (service == kNoService || land || !IsWhole(protocol, l4, end - meta.l4_offset) ||
+  if (service == kNoService || land || !HeaderIsWhole(protocol, l4, end - meta.l4_offset) ||
       services[service.value()].slots == nullptr) {
     return Kind::kOther;
   }

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "common/net/headers.h"
+#include "lb/datapath/l4_header.h"
 #include "lb/datapath/path_mtu_learning.h"
 #include "lb/datapath/vip_fragment.h"
 #include "lb/datapath/vip_icmp.h"
@@ -20,16 +21,10 @@ bool SourceIsDestination(const PacketMeta& meta, rte_mbuf* m) {
   return ip.src == ip.dst;
 }
 
-// Whether the IP packet holds the whole L4 header that its own length fields promise.
-bool HeaderIsWhole(const PacketMeta& meta, rte_mbuf* m) {
-  if ((meta.flags & kL4Valid) == 0) return false;
-  const unsigned length = meta.l3_length - (meta.l4_offset - meta.l3_offset);
-  if (meta.protocol == kProtoTcp) {
-    const unsigned header = (HeaderAt<TcpHeader>(m, meta.l4_offset)->data_offset >> 4) * 4u;
-    return header >= sizeof(TcpHeader) && header <= length;
-  }
-  const unsigned datagram = HeaderAt<UdpHeader>(m, meta.l4_offset)->length.host();
-  return datagram >= sizeof(UdpHeader) && datagram <= length;
+bool HasWholeHeader(const PacketMeta& meta, rte_mbuf* m) {
+  return (meta.flags & kL4Valid) != 0 &&
+         HeaderIsWhole(meta.protocol, HeaderAt<uint8_t>(m, meta.l4_offset),
+                       meta.l3_length - (meta.l4_offset - unsigned{meta.l3_offset}));
 }
 
 // A packet to the VIP `vip`, which is no fragment.
@@ -40,7 +35,7 @@ void ToVip(StageContext& context, LbLcore& lcore, const ServiceTable& table, Bur
   switch (meta.protocol) {
     case kProtoTcp:
     case kProtoUdp: {
-      if (!HeaderIsWhole(meta, m)) return context.Drop(m, DropReason::kVipTruncated);
+      if (!HasWholeHeader(meta, m)) return context.Drop(m, DropReason::kVipTruncated);
       const uint16_t port = LoadBe16(HeaderAt<uint8_t>(m, meta.l4_offset) + 2);
       const ServiceId service = table.vips.FindService(vip, meta.protocol, port);
       if (service == kNoService) {
