@@ -15,8 +15,9 @@ HandshakeMonitor::Count HandshakeMonitor::Since(const Sample& then, const Backen
   return {totals.answered(), totals.unanswered};
 }
 
-void HandshakeMonitor::Update(const std::vector<Service>& services, Clock::time_point now) {
-  if (!Due(now)) return;
+bool HandshakeMonitor::Update(const std::vector<Service>& services, Clock::time_point now) {
+  if (!Due(now)) return false;
+  bool changed = false;
   for (const Service& service : services) {
     if (samples_.empty()) break;
     std::vector<Count> counts;
@@ -31,9 +32,9 @@ void HandshakeMonitor::Update(const std::vector<Service>& services, Clock::time_
       const Count others{sum.answered - own.answered, sum.unanswered - own.unanswered};
       if (own.all() < kLeast) continue;
       if (own.unanswered * 2 <= own.all()) {
-        accused_.erase(service[i].id);
+        changed |= accused_.erase(service[i].id) != 0;
       } else if (others.all() >= kLeast && others.unanswered * 4 < others.all()) {
-        accused_[service[i].id] = now;
+        changed |= accused_.insert_or_assign(service[i].id, now).second;
       }
     }
   }
@@ -41,11 +42,12 @@ void HandshakeMonitor::Update(const std::vector<Service>& services, Clock::time_
   for (const Service& service : services) {
     for (const Backend& backend : service) sample.totals.emplace(backend.id, backend.totals);
   }
-  std::erase_if(accused_, [&](const auto& accused) {
+  const size_t forgotten = std::erase_if(accused_, [&](const auto& accused) {
     return now - accused.second >= kForget || !sample.totals.contains(accused.first);
   });
   samples_.push_back(std::move(sample));
   while (samples_.size() > static_cast<size_t>(kWindow / kStep)) samples_.pop_front();
+  return changed || forgotten != 0;
 }
 
 }  // namespace flyover::lb

@@ -38,8 +38,8 @@ class HandshakeMonitor {
   bool Due(Clock::time_point now) const {
     return samples_.empty() || now - samples_.back().at >= kStep;
   }
-  // Does nothing unless Due.
-  void Update(const std::vector<Service>& services, Clock::time_point now);
+  // Does nothing unless Due. True when a backend is accused that was not, or no longer is.
+  bool Update(const std::vector<Service>& services, Clock::time_point now);
 
   // More than half of its handshakes in a window met silence, of the other backends' not a quarter;
   // and no later window has shown otherwise.

@@ -517,19 +517,10 @@ bool ServiceManager::WatchHandshakes(Clock::time_point now) {
       backends.push_back({backend.id, counters_.Handshakes(backend.id)});
     }
   }
-  std::set<BackendId> before;
-  for (const Service& service : services_) {
-    for (const Backend& backend : service.backends) {
-      if (handshake_monitor_.Swallows(backend.id)) before.insert(backend.id);
-    }
-  }
-  handshake_monitor_.Update(handshakes, now);
-  return std::ranges::any_of(services_, [&](const Service& service) {
-    return service.config.swallow_weight != 100 &&
-           std::ranges::any_of(service.backends, [&](const Backend& backend) {
-             return handshake_monitor_.Swallows(backend.id) != before.contains(backend.id);
-           });
-  });
+  return handshake_monitor_.Update(handshakes, now) &&
+         std::ranges::any_of(services_, [](const Service& service) {
+           return service.config.swallow_weight != 100;
+         });
 }
 
 std::vector<ServiceInfo> ServiceManager::Services() const {

@@ -172,7 +172,7 @@ class ServiceManager {
   // otherwise.
   static std::set<IpPrefix> Announceable(const std::vector<Service>& services);
   void KeepHealthOf(const std::vector<Service>& services, WallTime wall_now);
-  // True when a backend's weight has to follow what was found.
+  // True when a backend's weight may have to follow what was found.
   bool WatchHandshakes(Clock::time_point now);
   void Republish();
   void ChangeTable(Service& service, PoolTable next);
