@@ -61,7 +61,8 @@ Status RunInNamespace(const std::string& network_namespace, const std::function<
     });
     thread.join();
   } catch (const std::system_error&) {
-    return ErrnoStatus(CodeOf(EAGAIN), "enter network namespace " + network_namespace, EAGAIN);
+    return ErrnoStatus(CodeOf(EAGAIN),
+                       "enter network namespace " + NamespacePath(network_namespace), EAGAIN);
   }
   return status;
 }
