@@ -1,5 +1,5 @@
 // How long bursts stay on an lcore: from the start of the loop that takes them in until it has
-// handed them on. Writer: the lcore, once a burst. Readers: any thread, relaxed.
+// handed them on. Writer: the lcore, once in each such loop. Readers: any thread, relaxed.
 #pragma once
 
 #include <array>
